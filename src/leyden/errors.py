@@ -1,0 +1,72 @@
+"""Every error that Leyden raises on purpose.
+
+LeydenError
+├── UsageError              the program asks for something that cannot be
+│   ├── SettingsError       an argument, or a combination of arguments, of Trainer or of a callback
+│   ├── ModuleError         a method of a module or data module that is missing or answers wrongly
+│   ├── DataError           a loader that is missing, empty or of the wrong kind
+│   ├── LogError            a call of self.log that has no meaning where it stands
+│   └── MonitorError        a metric to monitor that nobody has logged
+├── CheckpointError         a checkpoint that cannot be written or read
+│   ├── FormatError         not a checkpoint, cut short or malformed
+│   ├── DigestError         the content is not what was saved
+│   ├── MismatchError       a sound checkpoint of another model
+│   └── EncodeError         a value that has no safe encoding
+└── PathError               a path that leaves its directory, or a link in the way
+
+A message says what is wrong, where, and the way out.
+"""
+
+from __future__ import annotations
+
+
+class LeydenError(Exception):
+    """Base of every error that Leyden raises on purpose."""
+
+
+class UsageError(LeydenError):
+    """The program asks for something that cannot be."""
+
+
+class SettingsError(UsageError, ValueError):
+    """An argument, or a combination of arguments, cannot be used."""
+
+
+class ModuleError(UsageError, TypeError):
+    """A method of a module or data module is missing or answers wrongly."""
+
+
+class DataError(UsageError, ValueError):
+    """A loader is missing, empty or of the wrong kind."""
+
+
+class LogError(UsageError, ValueError):
+    """A call of ``self.log`` has no meaning where it stands."""
+
+
+class MonitorError(UsageError, RuntimeError):
+    """A metric to monitor has not been logged by anybody."""
+
+
+class CheckpointError(LeydenError):
+    """A checkpoint cannot be written or read."""
+
+
+class FormatError(CheckpointError, ValueError):
+    """The file is not a checkpoint, is cut short or is malformed."""
+
+
+class DigestError(CheckpointError):
+    """The content is not what was saved."""
+
+
+class MismatchError(CheckpointError, RuntimeError):
+    """The checkpoint is sound and belongs to another model."""
+
+
+class EncodeError(CheckpointError, TypeError):
+    """A value has no safe encoding."""
+
+
+class PathError(LeydenError, OSError):
+    """A path leaves its directory, or a link stands in the way."""
