@@ -1,0 +1,62 @@
+# make demo   create .venv, install the pinned environment, train a small network on real data
+# make test   the same environment and the tools, then every check and the whole test suite
+#
+# Needs Python 3.10 or newer with pip, and make. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ENV := $(VENV)/.run $(VENV)/.package
+
+.PHONY: demo test lint parity bench lock clean
+
+demo: $(ENV)
+	$(BIN)/leyden demo
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(ENV) $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+parity: $(ENV) $(VENV)/.dev
+	$(BIN)/python -m pytest tests/parity
+
+bench: $(ENV) $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+# The stamps make a second run start at once; a changed lock file builds the environment anew.
+$(VENV)/.run: requirements/run.txt requirements/torch.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Leyden needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
+	@echo "creating $(VENV)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --require-hashes --no-deps -r requirements/run.txt
+	$(PIP) -r requirements/torch.txt
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(PIP) --require-hashes --no-deps -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.package: $(VENV)/.run pyproject.toml
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Resolves for every Python and platform at once. What belongs to one build of torch is left to torch (see torch.txt).
+LOCK = $(VENV)/lock/bin/uv pip compile pyproject.toml --constraint requirements/torch.txt --quiet --universal \
+       --python-version 3.10 --generate-hashes --no-annotate --no-header --upgrade
+PER_BUILD = '/^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ {skip = 1; next} /^[^ ]/ {skip = 0} !skip'
+
+lock:
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet uv
+	$(LOCK) requirements/run.in | awk $(PER_BUILD) > requirements/run.txt
+	$(LOCK) requirements/run.in requirements/dev.in | awk $(PER_BUILD) > requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
