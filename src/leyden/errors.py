@@ -6,6 +6,7 @@ LeydenError
 │   ├── ModuleError         a method of a module or data module that is missing or answers wrongly
 │   ├── DataError           a loader that is missing, empty or of the wrong kind
 │   ├── LogError            a call of self.log that has no meaning where it stands
+│   ├── DetachedError       something that only a running trainer has is asked for without one
 │   └── MonitorError        a metric to monitor that nobody has logged
 ├── CheckpointError         a checkpoint that cannot be written or read
 │   ├── FormatError         not a checkpoint, cut short or malformed
@@ -42,6 +43,10 @@ class DataError(UsageError, ValueError):
 
 class LogError(UsageError, ValueError):
     """A call of ``self.log`` has no meaning where it stands."""
+
+
+class DetachedError(UsageError, RuntimeError):
+    """Something that only a running trainer has is asked for without one."""
 
 
 class MonitorError(UsageError, RuntimeError):

@@ -1,0 +1,178 @@
+"""Who listens: one callable for each hook, built once from what is really overridden.
+
+The loop calls ``hooks.on_train_batch_start(batch, index)`` and pays for those who listen: nobody costs one call of an
+empty function. Callbacks come first, in their order, then the module, whose answer is the one that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol, final
+
+Hook = Callable[..., Any]
+
+# Heard by callbacks, with (trainer, module, …), and by the module, with the rest.
+SHARED_HOOKS = (
+    "on_fit_start",
+    "on_fit_end",
+    "on_train_start",
+    "on_train_end",
+    "on_train_epoch_start",
+    "on_train_epoch_end",
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+)
+EVALUATION_EVENTS = ("start", "end", "epoch_start", "epoch_end", "batch_start", "batch_end")
+EVALUATIONS = ("validation", "test", "predict")
+EVALUATION_HOOKS = tuple(f"on_{kind}_{event}" for kind in EVALUATIONS for event in EVALUATION_EVENTS)
+
+# Heard by one side alone.
+CALLBACK_ONLY_HOOKS = ("on_sanity_check_start", "on_sanity_check_end", "on_exception")
+MODULE_ONLY_HOOKS = (
+    "on_validation_model_zero_grad",
+    "on_validation_model_eval",
+    "on_validation_model_train",
+    "on_test_model_eval",
+    "on_test_model_train",
+    "on_predict_model_eval",
+)
+
+CALLBACK_HOOKS = frozenset((*SHARED_HOOKS, *EVALUATION_HOOKS, *CALLBACK_ONLY_HOOKS))
+MODULE_HOOKS = frozenset((*SHARED_HOOKS, *EVALUATION_HOOKS, *MODULE_ONLY_HOOKS))
+
+
+class LogScope(Protocol):
+    """What the chain tells about the hook that is running, so that ``self.log`` knows where it stands."""
+
+    hook: str | None
+
+
+class Attached(NamedTuple):
+    """What a running trainer lends to a module or callback: where it logs, and whom to tell of a new hook."""
+
+    log: Any
+    rebuild: Callable[[], None]
+
+
+def nobody(*_: Any) -> None:
+    """What a hook is when nobody overrides it."""
+
+
+@final
+class EvaluationHooks:
+    """The hooks of one kind of evaluation; ``model_eval`` and ``model_train`` are None unless the module overrides them."""
+
+    __slots__ = ("batch_end", "batch_start", "end", "epoch_end", "epoch_start", "model_eval", "model_train", "start")
+
+    start: Hook
+    end: Hook
+    epoch_start: Hook
+    epoch_end: Hook
+    batch_start: Hook
+    batch_end: Hook
+    model_eval: Hook | None
+    model_train: Hook | None
+
+
+@final
+class Hooks:
+    """One callable for each hook name; ``build`` may be called again and again, the object stays the same."""
+
+    on_fit_start: Hook
+    on_fit_end: Hook
+    on_sanity_check_start: Hook
+    on_sanity_check_end: Hook
+    on_train_start: Hook
+    on_train_end: Hook
+    on_train_epoch_start: Hook
+    on_train_epoch_end: Hook
+    on_train_batch_start: Hook
+    on_train_batch_end: Hook
+    on_before_zero_grad: Hook
+    on_before_backward: Hook
+    on_after_backward: Hook
+    on_before_optimizer_step: Hook
+    on_exception: Hook
+    on_validation_model_zero_grad: Hook
+
+    def __init__(self) -> None:
+        self.validation = EvaluationHooks()
+        self.test = EvaluationHooks()
+        self.predict = EvaluationHooks()
+
+    def build(self, callbacks: Sequence[Any], module: Any, trainer: Any, originals: Originals, log: LogScope) -> None:
+        """Look at who overrides what and make each hook's callable.
+
+        Args:
+            callbacks: in the order in which they are called; those with ``monitors`` set act on an epoch's metrics
+                and therefore come after the module in ``on_train_epoch_end``.
+            module: the user's module.
+            trainer: handed to the callbacks, as their signature wants it.
+            originals: the functions of the base classes as they were at import.
+            log: told the name of the hook while it runs.
+        """
+
+        def heard(name: str, listeners: Sequence[Any]) -> list[Hook]:
+            return [partial(getattr(c, name), trainer, module) for c in listeners if overrides(c, originals.callback, name)]
+
+        def answered(name: str) -> Hook | None:
+            return getattr(module, name) if overrides(module, originals.module, name) else None
+
+        for name in SHARED_HOOKS:
+            setattr(self, name, chain(name, heard(name, callbacks), answered(name), [], log))
+        for name in CALLBACK_ONLY_HOOKS:
+            setattr(self, name, chain(name, heard(name, callbacks), None, [], log))
+        name = "on_train_epoch_end"
+        early = heard(name, [c for c in callbacks if not c.monitors])
+        late = heard(name, [c for c in callbacks if c.monitors])
+        self.on_train_epoch_end = chain(name, early, answered(name), late, log)
+        name = "on_validation_model_zero_grad"
+        self.on_validation_model_zero_grad = chain(name, [], getattr(module, name), [], log)
+        for kind, hooks in (("validation", self.validation), ("test", self.test), ("predict", self.predict)):
+            for event in EVALUATION_EVENTS:
+                name = f"on_{kind}_{event}"
+                setattr(hooks, event, chain(name, heard(name, callbacks), answered(name), [], log))
+            hooks.model_eval = answered(f"on_{kind}_model_eval")
+            hooks.model_train = answered(f"on_{kind}_model_train") if kind != "predict" else None
+
+
+class Originals(NamedTuple):
+    """The base classes' own functions, taken at import: a base class that is patched later counts as overridden."""
+
+    callback: Mapping[str, Any]
+    module: Mapping[str, Any]
+
+
+def originals_of(base: type, names: frozenset[str]) -> dict[str, Any]:
+    return {name: getattr(base, name) for name in names}
+
+
+def overrides(listener: Any, originals: Mapping[str, Any], name: str) -> bool:
+    """Does this object answer the hook with code of its own?"""
+    method = getattr(listener, name)
+    return getattr(method, "__func__", method) is not originals[name]
+
+
+def chain(name: str, first: list[Hook], answer: Hook | None, last: list[Hook], log: LogScope) -> Hook:
+    """One callable for a hook: ``first``, then the module's ``answer``, which is what it returns, then ``last``."""
+    if not first and answer is None and not last:
+        return nobody
+
+    def call_all(*args: Any) -> Any:
+        outer, log.hook = log.hook, name
+        try:
+            for call in first:
+                call(*args)
+            result = answer(*args) if answer is not None else None
+            for call in last:
+                call(*args)
+        finally:
+            log.hook = outer
+        return result
+
+    return call_all

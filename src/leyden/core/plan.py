@@ -1,0 +1,49 @@
+"""Plan: when things happen. Frozen; every method is a pure question about a State."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import final
+
+from leyden.core.state import State
+
+
+@final
+@dataclass(frozen=True)
+class Plan:
+    """When things happen, resolved once before training starts."""
+
+    max_epochs: float = inf
+    max_steps: float = inf
+    max_seconds: float = inf
+    min_epochs: int = 0
+    min_steps: int = 0
+    accumulate: int = 1             # batches per optimizer step
+    val_every: float = inf          # batches between validations; inf: at the end of an epoch; 0: never
+    val_epochs: int | None = 1      # epochs between validations; None: count val_every across epochs
+    log_every: int = 50             # stepping batches between two rows of the loggers; 0: none
+
+    def finished(self, s: State) -> bool:
+        spent = s.epoch >= self.max_epochs or s.step >= self.max_steps or s.elapsed >= self.max_seconds
+        return spent or (s.stop and s.epoch >= self.min_epochs and s.step >= self.min_steps)
+
+    def opens_window(self, index: int) -> bool:
+        return index % self.accumulate == 0
+
+    def closes_window(self, index: int, last: bool) -> bool:
+        return last or (index + 1) % self.accumulate == 0
+
+    def validates(self, s: State) -> bool:
+        """Is a validation due after the batch that was just counted?"""
+        if self.val_every == 0:
+            return False
+        if self.val_epochs is None:
+            return s.batches % self.val_every == 0
+        if (s.epoch + 1) % self.val_epochs != 0:
+            return False
+        return s.last if self.val_every == inf else s.batch % self.val_every == 0
+
+    def logs(self, s: State) -> bool:
+        """Is a row of step metrics due after the current batch?"""
+        return self.log_every > 0 and (s.log_step + 1) % self.log_every == 0

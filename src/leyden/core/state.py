@@ -1,0 +1,72 @@
+"""State: where a run is. Plain data, all of it saved, so that a resume is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, final
+
+from leyden.errors import FormatError
+
+At = Literal["batch", "validate", "epoch_end"]
+_AT: tuple[At, ...] = ("batch", "validate", "epoch_end")
+
+
+@final
+@dataclass
+class State:
+    """Where the run is. Every field is saved; what can be derived is a function."""
+
+    epoch: int = 0          # epochs completed
+    batch: int = 0          # batches completed in this epoch: also where a resume starts
+    batches: int = 0        # batches completed in the run
+    step: int = 0           # optimizer steps taken (Lightning's global_step)
+    stepped: int = 0        # batches after which the optimizer stepped
+    log_step: int = 0       # the loggers' x axis: batches that had stepped before the current one
+    elapsed: float = 0.0    # seconds trained, summed over restarts (max_time)
+    last: bool = False      # the current batch ends its epoch
+    stop: bool = False      # someone asked to stop (trainer.should_stop)
+    at: At = "batch"        # what comes next if a save is made now: a batch, the validation that is due, or the next epoch
+
+    @property
+    def opens_epoch(self) -> bool:
+        return self.batch == 0 and self.at == "batch"
+
+    def begin_batch(self, last: bool) -> None:
+        self.last = last
+        self.log_step = self.stepped
+
+    def count_batch(self, stepped: bool, elapsed: float) -> None:
+        self.batch += 1
+        self.batches += 1
+        self.stepped += stepped
+        self.elapsed = elapsed
+
+    def count_epoch(self) -> None:
+        self.epoch += 1
+        self.batch = 0
+        self.last = False
+        self.log_step = self.stepped
+        self.at = "batch"
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_state_dict(cls, saved: Mapping[str, Any]) -> State:
+        """Read a saved state back, field by field.
+
+        Raises:
+            FormatError: a field is missing, unknown, of another type or negative.
+        """
+        expected = {field.name: type(field.default) for field in fields(cls)}
+        if saved.keys() != expected.keys():
+            odd = sorted(saved.keys() ^ expected.keys())
+            raise FormatError(f"the saved position of the run has missing or unknown fields: {', '.join(map(str, odd))}")
+        for name, kind in expected.items():
+            value = saved[name]
+            if type(value) is not kind or (kind in (int, float) and not value >= 0):
+                raise FormatError(f"the saved position of the run has {name}={value!r}, which is not a valid {kind.__name__}")
+        if saved["at"] not in _AT:
+            raise FormatError(f"the saved position of the run has at={saved['at']!r}; known are {', '.join(_AT)}")
+        return cls(**saved)
