@@ -1,0 +1,1 @@
+"""The main job that ``leyden demo`` runs: real data, a small network, and the promises shown at work."""
