@@ -1,0 +1,204 @@
+"""CSVLogger: metrics of a run in a file that a spreadsheet opens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import warnings
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leyden.errors import LogError, SettingsError
+from leyden.loggers.files import append_private, make_private_dirs, replace_private, set_aside
+from leyden.loggers.hparams_yaml import hparams_yaml
+from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
+
+
+class ExperimentWriter:
+    """Writes ``metrics.csv`` and ``hparams.yaml`` in one directory.
+
+    Rows are held until ``save``, which appends them. Only a metric that was never there before makes ``save`` write the
+    file anew, beside the old one and then in its place, so that a crash at any moment leaves every row that was saved.
+    """
+
+    NAME_METRICS_FILE = "metrics.csv"
+    NAME_HPARAMS_FILE = "hparams.yaml"
+
+    def __init__(self, log_dir: str) -> None:
+        self.log_dir = log_dir
+        self.metrics: list[dict[str, Any]] = []
+        self.metrics_keys: list[str] = []
+        self.hparams: dict[str, Any] = {}
+        self.metrics_file_path = str(Path(log_dir, self.NAME_METRICS_FILE))
+        self._hparams_written = True
+        make_private_dirs(Path(log_dir))
+        self._keep_earlier_files()
+
+    def log_hparams(self, params: Mapping[str, Any]) -> None:
+        """Take hyperparameters; later values of a name replace earlier ones."""
+        self.hparams.update(params)
+        self._hparams_written = False
+
+    def log_metrics(self, metrics_dict: Mapping[str, Any], step: int | None = None) -> None:
+        """Hold one row; without a ``step`` it gets its place among the rows that are held."""
+        row = {name: _cell(name, value) for name, value in metrics_dict.items()}
+        row["step"] = len(self.metrics) if step is None else step
+        self.metrics.append(row)
+
+    def save(self) -> None:
+        """Write the rows that are held, and the hyperparameters if they have changed."""
+        if not self._hparams_written:
+            replace_private(Path(self.log_dir, self.NAME_HPARAMS_FILE), [hparams_yaml(self.hparams)])
+            self._hparams_written = True
+        if not self.metrics:
+            return
+        path = Path(self.metrics_file_path)
+        columns = sorted(set(self.metrics_keys).union(*self.metrics))
+        if columns == self.metrics_keys:
+            append_private(path, _rows(self.metrics, columns))
+        else:
+            replace_private(path, self._whole_file(path, columns))
+        self.metrics, self.metrics_keys = [], columns
+
+    def _whole_file(self, path: Path, columns: list[str]) -> Iterable[str]:
+        yield _rows([dict(zip(columns, columns, strict=True))], columns)
+        if self.metrics_keys:
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    yield _rows([row], columns)
+        yield _rows(self.metrics, columns)
+
+    def _keep_earlier_files(self) -> None:
+        names = (self.NAME_METRICS_FILE, self.NAME_HPARAMS_FILE)
+        kept = set_aside([Path(self.log_dir, name) for name in names])
+        if kept:
+            warnings.warn(
+                f"{self.log_dir} holds the log of an earlier run. It was kept as {' and '.join(p.name for p in kept)}; "
+                "leave out version= to get a directory of its own for each run.",
+                stacklevel=2,
+            )
+
+
+class CSVLogger(Logger):
+    """Log to ``save_dir/name/version/metrics.csv``, private to the user.
+
+    Args:
+        save_dir: where the logs of all experiments are kept.
+        name: the experiment's directory below it; empty or None for none.
+        version: the run's directory below that. A number N stands for ``version_N``; None takes the next free one.
+        prefix: put before each metric's name.
+        flush_logs_every_n_steps: how often rows are written; they are held in memory in between.
+    """
+
+    LOGGER_JOIN_CHAR = "-"
+
+    def __init__(
+        self,
+        save_dir: str | Path,
+        name: str | None = "lightning_logs",
+        version: int | str | None = None,
+        prefix: str = "",
+        flush_logs_every_n_steps: int = 100,
+    ) -> None:
+        directory = os.fspath(save_dir)
+        if "://" in directory:
+            raise SettingsError(
+                f"CSVLogger(save_dir={directory!r}) is a remote address; it writes to local directories only. "
+                "Log to a local directory and copy it when the run is over."
+            )
+        if flush_logs_every_n_steps < 1:
+            raise SettingsError(
+                f"CSVLogger(flush_logs_every_n_steps={flush_logs_every_n_steps}) never writes a row. Use 1 or more."
+            )
+        self._save_dir = str(Path(directory).expanduser()) if directory.startswith("~") else directory
+        self._name = name or ""
+        self._version = version
+        self._prefix = prefix
+        self._flush_logs_every_n_steps = flush_logs_every_n_steps
+        self._experiment: ExperimentWriter | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def version(self) -> int | str:
+        if self._version is None:
+            self._version = _next_version(Path(self.root_dir))
+        return self._version
+
+    @property
+    def save_dir(self) -> str:
+        return self._save_dir
+
+    @property
+    def root_dir(self) -> str:
+        return os.path.join(self.save_dir, self.name)  # noqa: PTH118 - a Path would drop "./" and the last slash
+
+    @property
+    def log_dir(self) -> str:
+        version = self.version if isinstance(self.version, str) else f"version_{self.version}"
+        return os.path.join(self.root_dir, version)  # noqa: PTH118
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> ExperimentWriter:
+        """The writer; its directory is made when it is first asked for."""
+        if self._experiment is None:
+            self._experiment = ExperimentWriter(self.log_dir)
+        return self._experiment
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Take the metrics of one step."""
+        writer = self.experiment
+        if not isinstance(writer, ExperimentWriter):
+            return
+        if self._prefix:
+            metrics = {f"{self._prefix}{self.LOGGER_JOIN_CHAR}{name}": value for name, value in metrics.items()}
+        place = len(writer.metrics) if step is None else step
+        writer.log_metrics(metrics, place)
+        if (place + 1) % self._flush_logs_every_n_steps == 0:
+            self.save()
+
+    def log_hyperparams(self, params: Mapping[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any) -> None:
+        """Take hyperparameters, for ``hparams.yaml``; other arguments are for other loggers."""
+        self.experiment.log_hparams(outgoing(params))
+
+    def save(self) -> None:
+        """Write what is held in memory."""
+        self.experiment.save()
+
+    def finalize(self, status: str) -> None:
+        """Write what is held in memory, unless nothing was ever logged."""
+        if self._experiment is not None:
+            self._experiment.save()
+
+
+def _cell(name: str, value: Any) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.numel() != 1:
+        raise LogError(
+            f"The metric {name!r} is a tensor of shape {tuple(value.shape)}, and a cell holds one number. "
+            "Log its mean, or each element under a name of its own."
+        )
+    return value.item()
+
+
+def _rows(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, columns).writerows(rows)
+    return text.getvalue()
+
+
+def _next_version(root: Path) -> int:
+    if not root.is_dir():
+        return 0
+    names = [entry.name for entry in root.iterdir() if entry.name.startswith("version_") and entry.is_dir()]
+    numbers = [name.removeprefix("version_") for name in names]
+    return max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import copy
+import pickle
+from argparse import Namespace
+
+import pytest
+import torch
+
+from leyden.loggers.logger import DummyExperiment, DummyLogger, Logger, outgoing, rank_zero_experiment
+
+
+class Memory(Logger):
+    """As small as a logger of a program's own can be."""
+
+    name = "memory"
+    version = 3
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[dict[str, float], int | None]] = []
+        self.saves = 0
+
+    @property
+    @rank_zero_experiment
+    def experiment(self):
+        """What is kept."""
+        return self.rows
+
+    def log_metrics(self, metrics, step=None):
+        self.experiment.append((metrics, step))
+
+    def log_hyperparams(self, params, *args, **kwargs):
+        pass
+
+    def save(self):
+        self.saves += 1
+
+
+@pytest.mark.parametrize("missing", ["name", "version", "log_metrics", "log_hyperparams"])
+def test_four_members_must_be_answered(missing):
+    body = {
+        name: value for name, value in vars(Memory).items() if name in Logger.__abstractmethods__ and name != missing
+    }
+    with pytest.raises(TypeError, match=missing):
+        type("Partial", (Logger,), body)()
+
+
+def test_everything_else_has_a_harmless_answer():
+    logger = Memory()
+    assert (logger.save_dir, logger.root_dir, logger.log_dir) == (None, None, None)
+    assert logger.group_separator == "/"
+    assert logger.log_graph(torch.nn.Linear(1, 1)) is None
+    assert logger.after_save_checkpoint(None) is None
+
+
+def test_finalize_saves():
+    logger = Memory()
+    logger.finalize("success")
+    assert logger.saves == 1
+
+
+def test_the_first_process_sees_the_experiment_and_the_others_a_dummy(monkeypatch):
+    logger = Memory()
+    assert logger.experiment is logger.rows
+    monkeypatch.setenv("RANK", "1")
+    logger.log_metrics({"a": 1.0}, 0)
+    assert isinstance(logger.experiment, DummyExperiment)
+    assert logger.rows == []
+
+
+def test_an_experiment_keeps_its_documentation():
+    assert Memory.experiment.__doc__ == "What is kept."
+
+
+def test_a_dummy_experiment_takes_whatever_is_done_to_it():
+    experiment = DummyExperiment()
+    experiment["key"] = 1
+    assert experiment.add_image("name", [1], step=2) is None
+    assert experiment["run"]["sub"].log(1) is None
+
+
+def test_a_dummy_logger_takes_every_call():
+    logger = DummyLogger()
+    logger.log_metrics({"a": 1}, 0)
+    logger.log_hyperparams({"a": 1})
+    logger.log_image(key="samples", images=[])
+    assert (logger.name, logger.version, logger.log_dir) == ("", "", None)
+    assert logger.experiment.add_scalar("a", 1) is None
+    assert logger[0] is logger
+    assert list(logger) == [logger]
+
+
+def test_a_dummy_logger_can_be_copied_and_sent():
+    assert isinstance(copy.deepcopy(DummyLogger()), DummyLogger)
+    assert isinstance(pickle.loads(pickle.dumps(DummyLogger())), DummyLogger)
+
+
+def test_hyperparameters_leave_as_a_dictionary_of_their_own():
+    params = {"a": 1}
+    assert outgoing(params) == params
+    assert outgoing(params) is not params
+    assert outgoing(Namespace(a=1)) == params
+    assert outgoing(None) == {}
