@@ -1,0 +1,24 @@
+"""Warnings that show the user's own line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Final
+
+# Frames of these packages stand between the user's line and the warning and explain nothing.
+_IN_BETWEEN: Final = frozenset({"leyden", "torch", "contextlib", "functools", "copy"})
+
+
+class LeydenWarning(UserWarning):
+    """Something that works and is probably not what was meant."""
+
+
+def warn(message: str, category: type[Warning] = LeydenWarning) -> None:
+    """Warn at the nearest line that belongs to neither Leyden nor torch."""
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _IN_BETWEEN:
+        level += 1
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=level)
