@@ -1,0 +1,85 @@
+"""Calls that only the first process of a job makes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar, final, overload
+
+from leyden.errors import SettingsError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+_RANK_VARIABLES: Final = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+_log = logging.getLogger("leyden")
+
+
+def rank_from_environment() -> int:
+    """The rank that the launcher of this process wrote down; 0 where there was none."""
+    for name in _RANK_VARIABLES:
+        text = os.environ.get(name)
+        if text:
+            if not (text.isascii() and text.isdigit()):
+                raise SettingsError(f"The environment has {name}={text!r}; it must be this process's rank, 0 or more.")
+            return int(text)
+    return 0
+
+
+@final
+class RankZeroOnly:
+    """Decorator: the function runs on rank 0 alone; on other ranks the call returns ``default``."""
+
+    def __init__(self) -> None:
+        self._rank: int | None = None
+
+    @property
+    def rank(self) -> int:
+        """This process's rank: what was set, else what the launcher says. Delete it to go back to the launcher's."""
+        return rank_from_environment() if self._rank is None else self._rank
+
+    @rank.setter
+    def rank(self, rank: int) -> None:
+        self._rank = rank
+
+    @rank.deleter
+    def rank(self) -> None:
+        self._rank = None
+
+    @overload
+    def __call__(self, fn: Callable[_P, _T]) -> Callable[_P, _T | None]: ...
+    @overload
+    def __call__(self, fn: Callable[_P, _T], default: _D) -> Callable[_P, _T | _D]: ...
+    def __call__(self, fn: Callable[_P, _T], default: Any = None) -> Callable[_P, Any]:
+        @functools.wraps(fn)
+        def on_rank_zero(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+            return fn(*args, **kwargs) if self.rank == 0 else default
+
+        return on_rank_zero
+
+
+rank_zero_only: Final = RankZeroOnly()
+
+
+def rank_zero_warn(
+    message: str | Warning, stacklevel: int = 4, category: type[Warning] = UserWarning, **kwargs: Any
+) -> None:
+    """Warn on rank 0. At ``stacklevel`` 4 the warning shows the line of this call, at 5 its caller's, and so on."""
+    if rank_zero_only.rank == 0:
+        warnings.warn(message, category, stacklevel=max(stacklevel - 2, 1), **kwargs)
+
+
+def rank_zero_info(*args: Any, stacklevel: int = 4, **kwargs: Any) -> None:
+    """Log to the logger ``leyden`` at level INFO on rank 0; the arguments are those of ``logging.Logger.info``."""
+    if rank_zero_only.rank == 0:
+        _log.info(*args, stacklevel=max(stacklevel - 2, 1), **kwargs)
+
+
+def rank_zero_debug(*args: Any, stacklevel: int = 4, **kwargs: Any) -> None:
+    """Log to the logger ``leyden`` at level DEBUG on rank 0; the arguments are those of ``logging.Logger.debug``."""
+    if rank_zero_only.rank == 0:
+        _log.debug(*args, stacklevel=max(stacklevel - 2, 1), **kwargs)
