@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
+from leyden.core.warnings import warn
 from leyden.errors import LogError
 
 
@@ -27,10 +27,9 @@ def batch_size_of(batch: Any) -> int:
         )
     for other in sizes:
         if other != size:
-            warnings.warn(
+            warn(
                 f"The batch holds tensors of length {size} and {other}; self.log weighs the means of the epoch with "
-                f"{size}, the first. If that is not the number of samples, say it: self.log(..., batch_size=...).",
-                stacklevel=2,
+                f"{size}, the first. If that is not the number of samples, say it: self.log(..., batch_size=...)."
             )
             break
     return size

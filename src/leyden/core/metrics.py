@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor
 
 from leyden.core.batch_size import batch_size_of
-from leyden.core.slots import Flags, Slot
+from leyden.core.log_state import dump_slots, load_slots
+from leyden.core.published import Published
+from leyden.core.slots import Flags, Key, Slot, is_metric, is_metric_collection
 from leyden.core.stage import RunningStage
-from leyden.errors import LogError
-
-_Key = tuple[str | None, str]
+from leyden.errors import FormatError, LogError
 
 
 @final
 class _Board:
     """The slots of one epoch of training or of one evaluation, by hook and name, for each loader."""
 
-    __slots__ = ("batches_over", "loader", "slots", "stage")
+    __slots__ = ("batches_over", "begun", "loader", "slots", "stage")
 
     def __init__(self, stage: RunningStage, loaders: int) -> None:
         self.stage = stage
         self.loader = 0
-        self.slots: list[dict[_Key, Slot]] = [{} for _ in range(max(loaders, 1))]
+        self.slots: list[dict[Key, Slot]] = [{} for _ in range(max(loaders, 1))]
+        self.begun = False
         self.batches_over = False
 
     def all(self) -> Iterable[Slot]:
@@ -46,12 +47,10 @@ class Log:
         self.hook: str | None = None
         self.device = device if device is not None else torch.device("cpu")
         self._boards: list[_Board] = []
-        self._slots: dict[_Key, Slot] = {}
+        self._slots: dict[Key, Slot] = {}
         self._batch: Any = None
         self._batch_size: int | None = 1
-        self._callback_metrics: dict[str, Tensor] = {}
-        self._logged_metrics: dict[str, Tensor] = {}
-        self._progress_bar_metrics: dict[str, Tensor] = {}
+        self._published = Published()
         self._results: list[dict[str, Tensor]] = []
 
     def log(
@@ -75,12 +74,18 @@ class Log:
         given = (prog_bar, logger, on_step, on_epoch, reduce_fx, enable_graph, add_dataloader_idx, rank_zero_only)
         slot = self._slots.get((self.hook, name))
         if slot is None or slot.given != given:
-            slot = self._resolve(name, Flags(*given))
-        if type(value) is not Tensor or value.dtype is not torch.float32 or value.ndim:
+            slot = self._resolve(name, given, value)
+            if slot.metric is not None:
+                return
+        if type(value) is Tensor and value.dtype is torch.float32 and not value.ndim:
+            if value.requires_grad:
+                value = value.detach()
+            if slot.on_step:
+                slot.last = value = value.clone()
+        else:
             value = self._scalar(name, value)
-        value = value.detach()
-        if slot.on_step:
-            slot.last = value.clone()
+            if slot.on_step:
+                slot.last = value
         if slot.on_epoch:
             if batch_size is None:
                 batch_size = self._batch_size
@@ -90,82 +95,111 @@ class Log:
 
     def log_dict(self, dictionary: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take several values; the further arguments are those of ``log``."""
-        for name, value in dictionary.items():
+        if is_metric_collection(dictionary):
+            # Its members may share their state; copies of it would be stale by the end of the epoch.
+            items = cast("Any", dictionary).items(keep_base=False, copy_state=False)
+        else:
+            items = dictionary.items()
+        for name, value in items:
             self.log(name, value, *args, **kwargs)
 
-    def _resolve(self, name: str, given: Flags) -> Slot:
-        """The slot of a key that is new here, or that is now logged with other arguments."""
-        flags = given.resolved(name, self.hook)
+    def _resolve(self, name: str, given: tuple[Any, ...], value: Any) -> Slot:
+        """The slot of a key that is new here or spelled otherwise than before, and of every metric object."""
+        flags = Flags(*given).resolved(name, self.hook)
+        slot = self._slots.get((self.hook, name))
+        if slot is None:
+            slot = self._new_slot(name, flags)
+        elif slot.flags != flags:
+            raise LogError(_conflict(name, self.hook, slot.flags, flags))
+        metric = value if is_metric(value) else None
+        if (metric is None) != (slot.metric is None) and (
+            slot.metric or slot.last is not None or slot.total is not None
+        ):
+            raise LogError(
+                f"self.log({name!r}) in {self.hook} was called with a metric object and with a number; one name can be "
+                "logged in one way only. Use another name for one of them."
+            )
+        slot.metric = metric
+        slot.given = given if metric is None else None
+        return slot
+
+    def _new_slot(self, name: str, flags: Flags) -> Slot:
+        if not isinstance(name, str):
+            raise LogError(f"self.log({name!r}) in {self.hook}: a name is a str, not a {type(name).__name__}.")
         if not self._boards:
             raise LogError(f"self.log({name!r}) in {self.hook}: no epoch or evaluation is running. Log it inside one.")
-        key = (self.hook, name)
-        slot = self._slots.get(key)
-        if slot is not None:
-            if slot.flags != flags:
-                raise LogError(_conflict(name, self.hook, slot.flags, flags))
-            return slot
-        if not isinstance(name, str):
-            raise LogError(f"self.log({name!r}) in {self.hook}: a name is a str, not {type(name).__name__}.")
-        if "/dataloader_idx_" in name and flags.add_dataloader_idx:
+        if flags.add_dataloader_idx and "/dataloader_idx_" in name:
             raise LogError(
                 f"self.log({name!r}) in {self.hook}: the ending '/dataloader_idx_N' is added for you. Leave it out of "
                 "the name, or pass add_dataloader_idx=False."
             )
         board = self._boards[-1]
-        batchwise = not (self.hook is not None and _once(self.hook))
-        loader = board.loader if batchwise and len(board.slots) > 1 else None
-        if loader is not None and not flags.add_dataloader_idx:
+        key = (self.hook, name)
+        several = len(board.slots) > 1 and str(self.hook).endswith(_BATCHWISE)
+        if several and not flags.add_dataloader_idx:
             other = next((i for i, slots in enumerate(board.slots) if key in slots), None)
             if other is not None:
                 raise LogError(
-                    f"self.log({name!r}, add_dataloader_idx=False) in {self.hook}: loaders {other} and {loader} would "
-                    "write to the same name. Leave add_dataloader_idx out, or give each loader a name of its own."
+                    f"self.log({name!r}, add_dataloader_idx=False) in {self.hook}: loaders {other} and {board.loader} "
+                    "would write to the same name. Leave add_dataloader_idx out, or give each loader its own name."
                 )
-        suffix = f"/dataloader_idx_{loader}" if loader is not None and flags.add_dataloader_idx else ""
-        slot = self._slots[key] = Slot(name, given, flags, loader, suffix)
+        slot = self._slots[key] = Slot(name, flags, board.loader if several else None)
         return slot
 
     def _scalar(self, name: str, value: Any) -> Tensor:
-        """One number as a 0-d tensor of at least float32."""
+        """One number as a 0-d tensor of at least float32 that nobody else holds."""
+        if isinstance(value, int | float | Real):
+            # Filled on the device, so that nothing is copied there and nothing waits.
+            return torch.scalar_tensor(float(value), device=self.device)
         if isinstance(value, Tensor):
             if value.numel() != 1:
                 raise LogError(
                     f"self.log({name!r}) in {self.hook}: a tensor of shape {tuple(value.shape)} is not one number. Log "
                     "its mean, or one of its elements."
                 )
-            scalar = value.reshape(())
-            if scalar.dtype is torch.float32 or scalar.dtype is torch.float64:
-                return scalar
-            return scalar.to(torch.get_default_dtype())
-        if isinstance(value, Real):
-            # Filled on the device, so that nothing is copied there and nothing waits.
-            return torch.scalar_tensor(float(value), device=self.device)
+            wide = value.dtype is torch.float32 or value.dtype is torch.float64
+            scalar = value.detach().reshape(())
+            return scalar.clone() if wide else scalar.to(torch.get_default_dtype())
+        if is_metric(value):
+            raise LogError(
+                f"self.log({name!r}) in {self.hook} was called with a number before and with a metric object now; one "
+                "name can be logged in one way only. Use another name for one of them."
+            )
         raise LogError(
             f"self.log({name!r}) in {self.hook}: a value of type {type(value).__name__} is not a number. Log a number "
             "or a tensor of one element; for a dictionary of them, self.log_dict."
         )
 
     def open(self, stage: RunningStage, loaders: int = 1) -> None:
-        """Begin a train epoch or an evaluation with an empty board."""
+        """Begin a train epoch or an evaluation with an empty board.
+
+        A train board that is open and has seen no batch is kept: it holds what was logged when training started.
+        """
         self._publish()
         if stage is RunningStage.TRAINING:
+            if self._boards and self._boards[-1].stage is stage and not self._boards[-1].begun:
+                return
             self._boards.clear()
         self._boards.append(_Board(stage, loaders))
         self._no_batch()
 
     def begin_batch(self, batch: Any, loader: int = 0) -> None:
         """Say which batch is worked on and from which loader it came."""
-        self._batch = batch
-        self._batch_size = None
         board = self._boards[-1]
+        board.begun = True
         if loader != board.loader:
             self._publish()
-            self._publish_epoch(board.slots[board.loader].values())
+            self._published.epoch(self._slots.values())
+            for slot in self._slots.values():
+                slot.freeze()
             board.loader = loader
             self._slots = board.slots[loader]
+        self._batch = batch
+        self._batch_size = None
 
     def end_batches(self) -> None:
         """Say that no batch is left: from now on readers see the values of the epoch."""
+        self._publish()
         self._boards[-1].batches_over = True
         self._no_batch()
 
@@ -175,23 +209,20 @@ class Log:
         board.batches_over = True
         self._publish()
         if board.stage is not RunningStage.TRAINING:
-            everywhere = [slot for slot in board.all() if slot.loader is None]
-            self._results = [
-                _epoch_values([*(slot for slot in slots.values() if slot.loader == i), *everywhere])
-                if len(board.slots) > 1
-                else _epoch_values(slots.values())
-                for i, slots in enumerate(board.slots)
-            ]
+            slots = list(board.all())
+            loaders = range(len(board.slots))
+            self._results = [_epoch_values(s for s in slots if s.loader in (None, i)) for i in loaders]
         self._boards.pop()
         self._no_batch()
+        for slot in board.all():
+            if slot.metric is not None:
+                slot.metric.reset()
 
     def clear(self) -> None:
         """Forget everything, for a new run and after the sanity check."""
         self._boards.clear()
         self._no_batch()
-        self._callback_metrics.clear()
-        self._logged_metrics.clear()
-        self._progress_bar_metrics.clear()
+        self._published.clear()
         self._results = []
 
     def _no_batch(self) -> None:
@@ -202,9 +233,8 @@ class Log:
 
     def step_metrics(self) -> dict[str, Tensor]:
         """What a row of the loggers holds for this batch: every step value of the epoch's board, or of the loader's."""
-        return {
-            slot.step_name: slot.last for slot in self._slots.values() if slot.last is not None and slot.flags.logger
-        }
+        values = ((slot.step_name, slot.of_step()) for slot in self._slots.values() if slot.flags.logger)
+        return {name: value for name, value in values if value is not None}
 
     def epoch_metrics(self) -> dict[str, Tensor]:
         """What a row of the loggers holds for the epoch or evaluation: every reduced value."""
@@ -218,59 +248,65 @@ class Log:
     def callback_metrics(self) -> dict[str, Tensor]:
         """Every value that callbacks may act on, by its forked and by its bare name."""
         self._publish()
-        return self._callback_metrics
+        return self._published.callback
 
     @property
     def logged_metrics(self) -> dict[str, Tensor]:
         """Every value meant for the loggers, as last seen."""
         self._publish()
-        return self._logged_metrics
+        return self._published.logged
 
     @property
     def progress_bar_metrics(self) -> dict[str, float]:
         """Every value meant for the progress bar, as a number; all are fetched at once."""
         self._publish()
-        return floats(self._progress_bar_metrics)
+        return floats(self._published.progress_bar)
 
     def _publish(self) -> None:
-        if not self._boards:
-            return
-        board = self._boards[-1]
-        for slot in self._slots.values():
-            value = slot.last
-            if value is None:
-                continue
-            if board.stage is RunningStage.TRAINING:
-                # Callbacks get no step values of an evaluation.
-                self._callback_metrics[slot.bare_name] = value
-                self._callback_metrics[slot.step_name] = value
-            if slot.flags.logger:
-                self._logged_metrics[slot.step_name] = value
-            if slot.flags.prog_bar:
-                self._progress_bar_metrics[slot.step_name] = value
-        if board.batches_over:
-            self._publish_epoch(board.all())
+        if self._boards:
+            board = self._boards[-1]
+            # Callbacks get no step values of an evaluation.
+            self._published.step(self._slots.values(), callback=board.stage is RunningStage.TRAINING)
+            if board.batches_over:
+                self._published.epoch(board.all())
 
-    def _publish_epoch(self, slots: Iterable[Slot]) -> None:
-        for slot in slots:
-            value = slot.reduced()
-            if value is None:
-                continue
-            self._callback_metrics[slot.bare_name] = value
-            self._callback_metrics[slot.epoch_name] = value
-            if slot.flags.logger:
-                self._logged_metrics[slot.epoch_name] = value
-            if slot.flags.prog_bar:
-                self._progress_bar_metrics[slot.epoch_name] = value
+    def state_dict(self) -> dict[str, Any]:
+        """What is published, and the sums of the train epoch if one is open; metric objects keep their own."""
+        self._publish()
+        board = next((board for board in self._boards if board.stage is RunningStage.TRAINING), None)
+        return {
+            "published": self._published.state_dict(),
+            "epoch": None if board is None else dump_slots(board.slots[0]),
+            "batches_over": board is not None and board.batches_over,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where ``state_dict`` was taken, inside the same epoch if one was open.
+
+        Raises:
+            FormatError: an entry is missing, unknown or malformed; nothing is changed then.
+        """
+        _expect_entries(state, ("published", "epoch", "batches_over"), "The state of the logged values")
+        _expect_entries(state["published"], Published.__slots__, "Its entry 'published'")
+        if not isinstance(state["batches_over"], bool):
+            raise FormatError("The state of the logged values has no bool under 'batches_over'.")
+        slots = None if state["epoch"] is None else load_slots(state["epoch"])
+        self._published.load_state_dict(state["published"])
+        self._boards.clear()
+        if slots is not None:
+            board = _Board(RunningStage.TRAINING, 1)
+            board.slots = [slots]
+            board.begun = True
+            board.batches_over = state["batches_over"]
+            self._boards.append(board)
+        self._no_batch()
 
 
-def _once(hook: str) -> bool:
-    """Does the hook run once an epoch, for all loaders together?"""
-    return not hook.endswith(("_step", "_batch_start", "_batch_end"))
+_BATCHWISE = ("_step", "_batch_start", "_batch_end")  # endings of the hooks that run for each loader
 
 
 def _epoch_values(slots: Iterable[Slot]) -> dict[str, Tensor]:
-    values = ((slot.epoch_name, slot.reduced()) for slot in slots if slot.flags.logger)
+    values = ((slot.epoch_name, slot.of_epoch()) for slot in slots if slot.flags.logger)
     return {name: value for name, value in values if value is not None}
 
 
@@ -282,6 +318,11 @@ def _conflict(name: str, hook: str | None, before: Flags, now: Flags) -> str:
         f"self.log({name!r}) in {hook} was called with {field}={old!r} before and with {field}={new!r} now; one name "
         "can be logged in one way only. Use the same arguments, or another name."
     )
+
+
+def _expect_entries(state: Any, entries: Collection[str], what: str) -> None:
+    if not isinstance(state, Mapping) or set(state) != set(entries):
+        raise FormatError(f"{what} has not exactly the entries {', '.join(entries)}.")
 
 
 def floats(metrics: Mapping[str, Tensor]) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple, final
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeGuard, final
 
 import torch
 from torch import Tensor
@@ -53,6 +54,8 @@ RULES: Final[dict[str, Rule]] = {
     "on_test_epoch_end": _EPOCH,
 }
 
+Key = tuple[str | None, str]  # hook and name
+
 Reduction = Literal["mean", "sum", "min", "max"]
 _REDUCTIONS: Final[dict[str, Reduction]] = {"mean": "mean", "avg": "mean", "sum": "sum", "min": "min", "max": "max"}
 
@@ -68,6 +71,28 @@ def reduction(reduce_fx: Any, name: str) -> Reduction:
             "log a torchmetrics.Metric."
         )
     return known
+
+
+class Metric(Protocol):
+    """What is used of a torchmetrics.Metric."""
+
+    _forward_cache: Any
+
+    def compute(self) -> Any: ...
+
+    def reset(self) -> None: ...
+
+
+def is_metric(value: Any) -> TypeGuard[Metric]:
+    """Is it a torchmetrics.Metric? The library is not imported: a program that has none cannot log one."""
+    kind = getattr(sys.modules.get("torchmetrics"), "Metric", None)
+    return kind is not None and isinstance(value, kind)
+
+
+def is_metric_collection(value: Any) -> bool:
+    """Is it a torchmetrics.MetricCollection?"""
+    kind = getattr(sys.modules.get("torchmetrics"), "MetricCollection", None)
+    return kind is not None and isinstance(value, kind)
 
 
 class Flags(NamedTuple):
@@ -123,6 +148,7 @@ def _factor(batch_size: int) -> Tensor:
 
 
 _EXACT_IN_FLOAT32: Final = 1 << 24
+_START: Final[dict[Reduction, float]] = {"mean": 0.0, "sum": 0.0, "min": float("inf"), "max": float("-inf")}
 
 
 @final
@@ -131,15 +157,18 @@ class Slot:
 
     Sums are tensors on the device of the values, at least float32 and in the order of the calls, so that an epoch's
     mean has the same bits wherever the run was interrupted. No sum is changed in place: what was published stays.
+    A metric object is kept instead of values; it sums up by itself.
     """
 
     __slots__ = (
         "bare_name",
         "epoch_name",
         "flags",
+        "frozen",
         "given",
         "last",
         "loader",
+        "metric",
         "on_epoch",
         "on_step",
         "step_name",
@@ -147,9 +176,12 @@ class Slot:
         "weight",
     )
 
-    def __init__(self, name: str, given: Flags, flags: Flags, loader: int | None, suffix: str) -> None:
+    def __init__(self, name: str, flags: Flags, loader: int | None = None) -> None:
         forked = flags.on_step and flags.on_epoch
-        self.given = given
+        suffix = f"/dataloader_idx_{loader}" if loader is not None and flags.add_dataloader_idx else ""
+        self.given: tuple[Any, ...] | None = (
+            None  # the arguments as the last call spelled them; None asks to look again
+        )
         self.flags = flags
         self.loader = loader
         self.on_step = bool(flags.on_step)
@@ -160,14 +192,15 @@ class Slot:
         self.last: Tensor | None = None
         self.total: Tensor | None = None
         self.weight: float = 0
+        self.metric: Metric | None = None
+        self.frozen: Tensor | None = None
 
     def add(self, value: Tensor, batch_size: float) -> None:
         """Take a value into the epoch; ``batch_size`` weighs it in a mean."""
         total = self.total
         kind = self.flags.reduce_fx
         if total is None:
-            start = {"mean": 0.0, "sum": 0.0, "min": torch.inf, "max": -torch.inf}[kind]
-            total = torch.scalar_tensor(start, device=value.device)
+            total = torch.scalar_tensor(_START[kind], device=value.device)
         if kind == "mean":
             if type(batch_size) is int and 0 <= batch_size < _EXACT_IN_FLOAT32:
                 value = value * _factor(batch_size)
@@ -180,9 +213,37 @@ class Slot:
         else:
             self.total = torch.minimum(total, value) if kind == "min" else torch.maximum(total, value)
 
-    def reduced(self) -> Tensor | None:
-        """The value of the epoch so far; None if there is none."""
+    def of_step(self) -> Tensor | None:
+        """The last value, or None if there is none or none is wanted."""
+        if self.metric is None:
+            return self.last
+        return _one_number(self.metric._forward_cache, self.bare_name) if self.on_step else None
+
+    def of_epoch(self) -> Tensor | None:
+        """The value of the epoch so far, or None if there is none or none is wanted."""
+        if self.metric is not None:
+            if not self.on_epoch or self.frozen is not None:
+                return self.frozen
+            return _one_number(self.metric.compute(), self.bare_name)
         if self.total is None or self.flags.reduce_fx != "mean":
             return self.total
         # A tensor on the same device: CUDA multiplies by the reciprocal of a number, which rounds otherwise.
         return self.total / torch.as_tensor(self.weight, device=self.total.device)
+
+    def freeze(self) -> None:
+        """Keep the value of the epoch: the metric object goes on with another loader."""
+        if self.metric is not None:
+            self.frozen = self.of_epoch()
+
+
+def _one_number(value: Any, name: str) -> Tensor | None:
+    if value is None:
+        return None
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        found = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise LogError(
+            f"The metric logged as {name!r} computes {found}, not one number. Call its compute() at the end of the "
+            "epoch and log the elements under names of their own."
+        )
+    scalar: Tensor = value.detach().reshape(())
+    return scalar
