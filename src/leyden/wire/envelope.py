@@ -1,0 +1,193 @@
+"""What makes a safetensors file a checkpoint of Leyden's: a seal, a digest for every tensor, and a tree.
+
+The header begins with a seal of fixed length at a fixed offset, so that it is checked before any JSON is parsed. It
+holds the SHA-256 of the header, then room for a public key and its signature, which are zeros until files are signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO, Final, final
+
+from leyden.errors import DigestError, EncodeError, FormatError
+from leyden.wire import safetensors, strict_json
+from leyden.wire.safetensors import LARGEST_HEADER, Entry, Header, size_of
+from leyden.wire.strict_json import Json
+
+FORMAT: Final = "1"
+PREFIX: Final = b'{"__metadata__":{"leyden.seal":"'
+SEAL: Final = 256  # characters: 64 of the header's digest, 64 of a public key, 128 of its signature
+ALIGNMENT: Final = 64
+_SEAL_START: Final = 8 + len(PREFIX)
+_SEAL_STOP: Final = _SEAL_START + SEAL
+_HEX = re.compile(rb"[0-9a-f]*")
+_CHUNK = 8 << 20
+_WORTH_A_THREAD = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Leaf:
+    """A tensor on its way into a file.
+
+    ``alignment`` is a power of two that divides its size. ``read`` is called once, when its bytes are written.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    alignment: int
+    read: Callable[[], memoryview]
+
+
+@final
+@dataclass(frozen=True)
+class Envelope:
+    """A file whose header is whole and unchanged. ``digests`` are in the order of the header's entries."""
+
+    header: Header
+    digest: str | None
+    digests: tuple[str, ...] | None
+    tree: str | None
+
+
+def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str) -> str:
+    """Write a checkpoint to an empty seekable file; returns the digest of its header.
+
+    The header comes last: a file that was cut off while it was written has none.
+    """
+    # The data starts aligned, and each size is a multiple of its alignment: in this order, every tensor is aligned.
+    ordered = dict(sorted(leaves.items(), key=lambda item: -item[1].alignment))
+    unknown = "0" * 64
+    length = len(_render(ordered, tree, [unknown] * len(ordered)))
+    if length > LARGEST_HEADER:
+        raise EncodeError(
+            f"The header would take {length:,} bytes; safetensors allows {LARGEST_HEADER:,}. "
+            "Put large plain data into tensors or numpy arrays."
+        )
+    stream.seek(8 + length)
+    digests = []
+    with ThreadPoolExecutor(1) as other:
+        for leaf in ordered.values():
+            data = leaf.read()
+            # Both release the interpreter's lock, so a large tensor is hashed while it is written.
+            hashing = other.submit(_sha256, data) if len(data) > _WORTH_A_THREAD else None
+            _write_all(stream, data)
+            digests.append(hashing.result() if hashing else _sha256(data))
+    header = _render(ordered, tree, digests)
+    assert len(header) == length
+    start = length.to_bytes(8, "little") + header
+    digest = _sha256(memoryview(start))
+    stream.seek(0)
+    _write_all(stream, memoryview(start[:_SEAL_START] + digest.encode() + start[_SEAL_START + len(digest) :]))
+    return digest
+
+
+def read(data: memoryview, where: str) -> Envelope:
+    """Check the header of a file, ours or any other safetensors file; ``where`` names it in errors."""
+    data_start = safetensors.header_length(data, where)
+    if bytes(data[8:_SEAL_START]) != PREFIX:
+        header = safetensors.read_header(data, where)
+        if any(key.startswith("leyden.") for key in header.metadata):
+            raise FormatError(f"{where}: the header was rewritten by another program, and its seal is gone.")
+        return Envelope(header, None, None, None)
+    digest = _check_seal(data[:data_start], where)
+    header = safetensors.read_header(data, where)
+    version = header.metadata.get("leyden.format")
+    if version != FORMAT:
+        raise FormatError(
+            f"{where} has the format {str(version)[:40]!r}, and this version of Leyden reads {FORMAT!r}. "
+            "Upgrade Leyden."
+        )
+    tree, joined = header.metadata.get("leyden.tree"), header.metadata.get("leyden.sha256")
+    if tree is None or joined is None or len(joined) != 64 * len(header.entries):
+        raise FormatError(f"{where}: the header has no tree, or not one digest for each tensor.")
+    digests = tuple(joined[at : at + 64] for at in range(0, len(joined), 64))
+    return Envelope(header, digest, digests, tree)
+
+
+def check_digests(envelope: Envelope, data: memoryview, where: str) -> None:
+    """Hash every tensor on two threads and compare; DigestError names the first that differs."""
+    if envelope.digests is None:
+        return
+    work = iter(zip(envelope.header.entries.items(), envelope.digests, strict=True))
+    if len(data) < _WORTH_A_THREAD:
+        bad = _first_bad(work, data)
+    else:
+        # Taking from one list iterator is atomic, so the two share the work as it comes.
+        shared = iter(list(work))
+        with ThreadPoolExecutor(2) as pool:
+            found = [future.result() for future in [pool.submit(_first_bad, shared, data) for _ in range(2)]]
+        bad = min((entry for entry in found if entry is not None), key=lambda item: item[1].start, default=None)
+    if bad is not None:
+        name, entry = bad
+        raise DigestError(
+            f"{where}: tensor {name[:200]!r} (bytes {entry.start:,} to {entry.stop:,}) is not what was saved: "
+            "its SHA-256 differs. The file was damaged or changed. Use another copy or an earlier checkpoint."
+        )
+
+
+def _first_bad(work: Iterable[tuple[tuple[str, Entry], str]], data: memoryview) -> tuple[str, Entry] | None:
+    for (name, entry), digest in work:
+        if _sha256(data[entry.start : entry.stop]) != digest:
+            return name, entry
+    return None
+
+
+def _check_seal(start: memoryview, where: str) -> str:
+    """The digest of the header, once it is known to be right."""
+    seal = bytes(start[_SEAL_START:_SEAL_STOP])
+    if len(seal) != SEAL or not _HEX.fullmatch(seal):
+        raise FormatError(f"{where}: the seal at the start of the header is damaged. Use another copy of the file.")
+    if seal[64:].strip(b"0"):
+        raise FormatError(f"{where} is signed, and this version of Leyden cannot check signatures. Upgrade Leyden.")
+    content = hashlib.sha256(start[:_SEAL_START])
+    content.update(b"0" * SEAL)
+    content.update(start[_SEAL_STOP:])
+    digest = content.hexdigest()
+    if digest.encode() != seal[:64]:
+        raise DigestError(
+            f"{where}: the header is not what was saved: its SHA-256 differs. The file was damaged or changed. "
+            "Use another copy or an earlier checkpoint."
+        )
+    return digest
+
+
+def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
+    """The header with zeros for a seal, padded so that the data is aligned."""
+    members: dict[str, Json] = {
+        "__metadata__": {
+            "leyden.seal": "0" * SEAL,
+            "leyden.format": FORMAT,
+            "format": "pt",
+            "leyden.sha256": "".join(digests),
+            "leyden.tree": tree,
+        }
+    }
+    position = 0
+    for name, leaf in leaves.items():
+        size = size_of(leaf.dtype, leaf.shape)
+        assert size is not None
+        members[name] = {
+            "dtype": leaf.dtype,
+            "shape": list(leaf.shape),
+            "data_offsets": [position, position + size],
+        }
+        position += size
+    text = strict_json.dumps(members).encode("ascii")
+    assert text.startswith(PREFIX)
+    return text + b" " * (-(8 + len(text)) % ALIGNMENT)
+
+
+def _write_all(stream: BinaryIO, data: memoryview) -> None:
+    for start in range(0, len(data), _CHUNK):
+        part = data[start : start + _CHUNK]
+        while part:
+            part = part[stream.write(part) :]
+
+
+def _sha256(data: memoryview) -> str:
+    return hashlib.sha256(data).hexdigest()
