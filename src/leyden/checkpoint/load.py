@@ -1,0 +1,168 @@
+"""Read a checkpoint: bytes become data by a schema, and tensors are the file itself, mapped."""
+
+from __future__ import annotations
+
+import functools
+import mmap
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from leyden.checkpoint.adapters import adapters
+from leyden.checkpoint.enums import ENUMS
+from leyden.checkpoint.fill import Incompatible, fill
+from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
+from leyden.errors import FormatError
+from leyden.wire import envelope
+from leyden.wire.envelope import Envelope
+from leyden.wire.safetensors import Entry
+from leyden.wire.tree import decode
+
+__all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
+
+Source: TypeAlias = "str | os.PathLike[str] | BinaryIO"
+MapLocation: TypeAlias = "str | torch.device | int | Mapping[str, str] | Callable[[Any, str], Any] | None"
+
+_CHUNK = 16 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Report:
+    """What ``verify`` found in a file that is whole. ``digest`` is that of the header, which covers everything."""
+
+    digest: str
+    tensors: int
+    bytes: int
+
+
+def load(path: Source, *, map_location: MapLocation = None, verify: bool = True, mapped: bool = True) -> dict[str, Any]:
+    """The tree that ``save`` wrote, with equal values and types. Nothing is unpickled, imported or run.
+
+    Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
+    pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
+    or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead.
+    """
+    data, where = _content(path, mapped)
+    opened = _open(data, where, verify)
+    if opened.tree is None:
+        raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
+    return _tree(data, opened, opened.tree, where, map_location)
+
+
+def load_weights(
+    path: Source, *, map_location: MapLocation = None, verify: bool = True, mapped: bool = True
+) -> dict[str, Tensor]:
+    """Tensors by name: what ``save_weights`` wrote, or any safetensors file, which then has no digests to verify."""
+    data, where = _content(path, mapped)
+    opened = _open(data, where, verify)
+    fetch = _fetch(data, opened, where, map_location)
+    if opened.tree is None:
+        return {name: tensor for name in opened.header.entries if (tensor := fetch(name)) is not None}
+    weights = _tree(data, opened, opened.tree, where, map_location)
+    for name, value in weights.items():
+        if not isinstance(value, Tensor):
+            raise FormatError(
+                f"{where} is a checkpoint: it holds {name[:200]!r}, which is no tensor. Read it with load."
+            )
+    return weights
+
+
+def verify(path: str | os.PathLike[str]) -> Report:
+    """Read every byte of a checkpoint and compare; DigestError names the first tensor that is not what was saved."""
+    data, where = _content(path, mapped=True)
+    opened = _open(data, where, verify=True)
+    if opened.digest is None:
+        raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")
+    return Report(opened.digest, len(opened.header.entries), len(data))
+
+
+def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:
+    """All bytes of a file, writable and private to this process, and how messages name it."""
+    if not isinstance(source, (str, os.PathLike)):
+        return _read(source), "The stream"
+    path = Path(source)
+    # Without waiting: opening a pipe that nobody writes to would never return.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FormatError(f"{path} is not a file, as a checkpoint is. Name the checkpoint inside it.")
+        if mapped and status.st_size > 0:
+            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
+        return _read(file), str(path)
+
+
+def _read(stream: BinaryIO) -> bytearray:
+    content = bytearray()
+    while chunk := stream.read(_CHUNK):
+        content += chunk
+    return content
+
+
+def _open(data: mmap.mmap | bytearray, where: str, verify: bool) -> Envelope:
+    view = memoryview(data)
+    opened = envelope.read(view, where)
+    if verify:
+        envelope.check_digests(opened, view, where)
+    return opened
+
+
+def _tree(
+    data: mmap.mmap | bytearray, opened: Envelope, text: str, where: str, map_location: MapLocation
+) -> dict[str, Any]:
+    entries = opened.header.entries
+    view = memoryview(data)
+    blobs = {name: view[entry.start : entry.stop] for name, entry in entries.items() if entry.dtype == "U8"}
+    tree, used = decode(text, blobs, adapters(_fetch(data, opened, where, map_location)), ENUMS, where)
+    unused = entries.keys() - used
+    if unused:
+        raise FormatError(f"{where}: {len(unused)} tensors belong to nothing, such as {min(unused)[:200]!r}.")
+    return tree
+
+
+def _fetch(data: mmap.mmap | bytearray, opened: Envelope, where: str, map_location: MapLocation) -> Fetch:
+    """Each tensor once, however often it is asked for: tied weights stay tied."""
+    device = _device(map_location)
+
+    @functools.cache
+    def fetch(name: str) -> Tensor | None:
+        entry = opened.header.entries.get(name)
+        if entry is None:
+            return None
+        tensor = _tensor(data, name, entry, where)
+        return tensor if device is None else tensor.to(device)
+
+    return fetch
+
+
+def _tensor(data: mmap.mmap | bytearray, name: str, entry: Entry, where: str) -> Tensor:
+    dtype = FROM_NATIVE.get(entry.dtype)
+    if dtype is None:
+        raise FormatError(f"{where}: tensor {name[:200]!r} has the dtype {entry.dtype}, which torch does not have.")
+    count = (entry.stop - entry.start) // dtype.itemsize
+    if count == 0:
+        return torch.empty(entry.shape, dtype=dtype)
+    tensor = torch.frombuffer(data, dtype=dtype, count=count, offset=entry.start).reshape(entry.shape)
+    if dtype is torch.bool and tensor.view(torch.uint8).max() > 1:
+        raise FormatError(f"{where}: tensor {name[:200]!r} holds a truth value that is neither 0 nor 1.")
+    # Other programs' files need not be aligned; torch's arithmetic relies on it.
+    return tensor.clone() if tensor.data_ptr() % dtype.itemsize else tensor
+
+
+def _device(map_location: MapLocation) -> torch.device | None:
+    """Where tensors go; torch.load's ways of saying it, of which a file without devices needs one answer."""
+    if map_location is None:
+        return None
+    if isinstance(map_location, (str, torch.device, int)):
+        return torch.device(map_location)
+    if isinstance(map_location, Mapping):
+        return torch.device(map_location.get("cpu", "cpu"))
+    storage = map_location(torch.UntypedStorage(0), "cpu")
+    return None if storage is None else torch.device(storage.device)

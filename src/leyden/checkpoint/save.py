@@ -1,0 +1,47 @@
+"""Write a checkpoint: one file, whole or not at all, with a digest for every tensor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from leyden.checkpoint.adapters import adapters
+from leyden.checkpoint.enums import ENUMS
+from leyden.errors import EncodeError
+from leyden.security.paths import private_directory, replacing
+from leyden.wire import envelope
+from leyden.wire.tree import Encoded, encode
+
+
+def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
+    """Write ``tree`` to ``path`` as a private file; returns the digest of its header, which covers the whole file.
+
+    The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
+    file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
+    """
+    encoded = _encode(tree)
+    target = Path(path)
+    private_directory(target.parent)
+    with replacing(target) as stream:
+        return envelope.write(stream, encoded.leaves, encoded.text)
+
+
+def save_weights(state_dict: Mapping[str, Tensor], path: str | os.PathLike[str]) -> str:
+    """Write tensors alone, under their own names, for any program that reads safetensors."""
+    for name, value in state_dict.items():
+        if not isinstance(value, Tensor):
+            raise EncodeError(f"{name} is not a tensor. Weights are tensors alone; use save for a checkpoint.")
+    return save(dict(state_dict), path)
+
+
+def check(tree: Mapping[str, Any]) -> None:
+    """EncodeError if ``save`` would refuse ``tree``; writes and copies nothing."""
+    _encode(tree)
+
+
+def _encode(tree: Mapping[str, Any]) -> Encoded:
+    return encode(tree, adapters(lambda _: None), ENUMS)
