@@ -49,7 +49,7 @@ def load_slots(entries: Any) -> dict[Key, Slot]:
 def _load_slot(entry: Any, where: str) -> Slot:
     if not isinstance(entry, Mapping) or set(entry) != set(_ENTRIES):
         raise FormatError(f"{where} has not exactly the entries {', '.join(_ENTRIES)}.")
-    if entry["hook"] not in RULES or not isinstance(entry["name"], str):
+    if not isinstance(entry["hook"], str) or entry["hook"] not in RULES or not isinstance(entry["name"], str):
         raise FormatError(f"{where} names no hook that can log, or its own name is no text.")
     where = f"{where} ({entry['name']!r} in {entry['hook']})"
     flags = Flags(**{field: entry[field] for field in Flags._fields})

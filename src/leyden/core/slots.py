@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from numbers import Real
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeGuard, final
 
 import torch
@@ -203,11 +204,11 @@ class Slot:
             total = torch.scalar_tensor(_START[kind], device=value.device)
         if kind == "mean":
             if type(batch_size) is int and 0 <= batch_size < _EXACT_IN_FLOAT32:
-                value = value * _factor(batch_size)
+                self.total = total + value * _factor(batch_size)
             else:
-                value = value * batch_size
+                batch_size = _number(batch_size, self.bare_name)
+                self.total = total + value * batch_size
             self.weight += batch_size
-            self.total = total + value
         elif kind == "sum":
             self.total = total + value
         else:
@@ -228,12 +229,20 @@ class Slot:
         if self.total is None or self.flags.reduce_fx != "mean":
             return self.total
         # A tensor on the same device: CUDA multiplies by the reciprocal of a number, which rounds otherwise.
-        return self.total / torch.as_tensor(self.weight, device=self.total.device)
+        return self.total / torch.tensor(self.weight, dtype=self.total.dtype, device=self.total.device)
 
     def freeze(self) -> None:
         """Keep the value of the epoch: the metric object goes on with another loader."""
         if self.metric is not None:
             self.frozen = self.of_epoch()
+
+
+def _number(batch_size: Any, name: str) -> float:
+    if isinstance(batch_size, Real) or (isinstance(batch_size, Tensor) and batch_size.numel() == 1):
+        return float(batch_size)
+    raise LogError(
+        f"self.log({name!r}, batch_size={batch_size!r}): the batch size is not a number. Give the samples' count."
+    )
 
 
 def _one_number(value: Any, name: str) -> Tensor | None:
