@@ -6,9 +6,11 @@ empty function. Callbacks come first, in their order, then the module, whose ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, final
+
+from typing_extensions import Self
 
 Hook = Callable[..., Any]
 
@@ -78,6 +80,11 @@ class EvaluationHooks:
     model_eval: Hook | None
     model_train: Hook | None
 
+    def __init__(self) -> None:
+        for event in EVALUATION_EVENTS:
+            setattr(self, event, nobody)
+        self.model_eval = self.model_train = None
+
 
 @final
 class Hooks:
@@ -101,6 +108,8 @@ class Hooks:
     on_validation_model_zero_grad: Hook
 
     def __init__(self) -> None:
+        for name in (*SHARED_HOOKS, *CALLBACK_ONLY_HOOKS, "on_validation_model_zero_grad"):
+            setattr(self, name, nobody)
         self.validation = EvaluationHooks()
         self.test = EvaluationHooks()
         self.predict = EvaluationHooks()
@@ -176,3 +185,55 @@ def chain(name: str, first: list[Hook], answer: Hook | None, last: list[Hook], l
         return result
 
     return call_all
+
+
+def within(log: LogScope, name: str, method: Hook) -> Hook:
+    """A method that is not a hook, called so that ``self.log`` inside it knows where it stands."""
+    return chain(name, [], method, [], log)
+
+
+class HookedList(list[Any]):
+    """A list that says when it was changed, so that hooks can be built again."""
+
+    changed: Callable[[], None] | None = None
+
+    def _after(self) -> None:
+        if self.changed is not None:
+            self.changed()
+
+    def append(self, item: Any) -> None:
+        super().append(item)
+        self._after()
+
+    def extend(self, items: Iterable[Any]) -> None:
+        super().extend(items)
+        self._after()
+
+    def insert(self, index: Any, item: Any) -> None:
+        super().insert(index, item)
+        self._after()
+
+    def remove(self, item: Any) -> None:
+        super().remove(item)
+        self._after()
+
+    def pop(self, index: Any = -1) -> Any:
+        item = super().pop(index)
+        self._after()
+        return item
+
+    def clear(self) -> None:
+        super().clear()
+        self._after()
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        super().__setitem__(index, item)
+        self._after()
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        self._after()
+
+    def __iadd__(self, items: Iterable[Any]) -> Self:
+        self.extend(items)
+        return self

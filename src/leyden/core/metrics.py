@@ -112,9 +112,8 @@ class Log:
         elif slot.flags != flags:
             raise LogError(_conflict(name, self.hook, slot.flags, flags))
         metric = value if is_metric(value) else None
-        if (metric is None) != (slot.metric is None) and (
-            slot.metric or slot.last is not None or slot.total is not None
-        ):
+        unused = slot.metric is None and slot.last is None and slot.total is None
+        if not unused and (metric is None) != (slot.metric is None):
             raise LogError(
                 f"self.log({name!r}) in {self.hook} was called with a metric object and with a number; one name can be "
                 "logged in one way only. Use another name for one of them."
@@ -189,8 +188,9 @@ class Log:
         board.begun = True
         if loader != board.loader:
             self._publish()
-            self._published.epoch(self._slots.values())
-            for slot in self._slots.values():
+            done = [slot for slot in self._slots.values() if slot.loader is not None]
+            self._published.epoch(done)
+            for slot in done:
                 slot.freeze()
             board.loader = loader
             self._slots = board.slots[loader]

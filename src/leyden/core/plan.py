@@ -26,7 +26,11 @@ class Plan:
 
     def finished(self, s: State) -> bool:
         spent = s.epoch >= self.max_epochs or s.step >= self.max_steps or s.elapsed >= self.max_seconds
-        return spent or (s.stop and s.epoch >= self.min_epochs and s.step >= self.min_steps)
+        return spent or self.stops(s)
+
+    def stops(self, s: State) -> bool:
+        """Has someone asked to stop, and may the run stop already?"""
+        return s.stop and s.epoch >= self.min_epochs and s.step >= self.min_steps
 
     def opens_window(self, index: int) -> bool:
         return index % self.accumulate == 0
@@ -35,14 +39,14 @@ class Plan:
         return last or (index + 1) % self.accumulate == 0
 
     def validates(self, s: State) -> bool:
-        """Is a validation due after the batch that was just counted?"""
+        """Is a validation due after the batch that was just counted? A run that was asked to stop ends with one."""
         if self.val_every == 0:
             return False
         if self.val_epochs is None:
-            return s.batches % self.val_every == 0
+            return s.batches % self.val_every == 0 or self.stops(s)
         if (s.epoch + 1) % self.val_epochs != 0:
             return False
-        return s.last if self.val_every == inf else s.batch % self.val_every == 0
+        return (s.last if self.val_every == inf else s.batch % self.val_every == 0) or self.stops(s)
 
     def logs(self, s: State) -> bool:
         """Is a row of step metrics due after the current batch?"""

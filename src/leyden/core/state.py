@@ -45,9 +45,13 @@ class State:
     def count_epoch(self) -> None:
         self.epoch += 1
         self.batch = 0
-        self.last = False
         self.log_step = self.stepped
         self.at = "batch"
+
+    def become(self, other: State) -> None:
+        """Take over every field: the object stays the one that the whole run holds."""
+        for own in fields(self):
+            setattr(self, own.name, getattr(other, own.name))
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 
@@ -48,3 +48,28 @@ def resolve_precision(precision: str | int | None) -> Precision:
     if name not in PRECISIONS:
         raise SettingsError(f"precision={precision!r} is not available. Use one of {', '.join(map(repr, PRECISIONS))}.")
     return PRECISIONS[str(name)]
+
+
+def in_precision(step: Callable[..., Any], precision: Precision, device: torch.device) -> Callable[..., Any]:
+    """The step, run under autocast or under another default type where the precision asks for it."""
+    if precision.compute is not None:
+        compute = precision.compute
+
+        def autocast_step(*args: Any) -> Any:
+            with torch.autocast(device.type, dtype=compute):
+                return step(*args)
+
+        return autocast_step
+    if precision.weights != torch.float32:
+        weights = precision.weights
+
+        def typed_step(*args: Any) -> Any:
+            outer = torch.get_default_dtype()
+            torch.set_default_dtype(weights)
+            try:
+                return step(*args)
+            finally:
+                torch.set_default_dtype(outer)
+
+        return typed_step
+    return step

@@ -1,0 +1,33 @@
+"""Every check of torch's version and every use of its private parts, in one file."""
+
+from __future__ import annotations
+
+from torch import optim
+from torch.optim import Optimizer
+
+# Optimizers of torch whose step() needs gradients and nothing else. LBFGS is not among them: it evaluates the loss itself.
+GRADIENT_ONLY = (
+    optim.SGD,
+    optim.Adam,
+    optim.AdamW,
+    optim.Adagrad,
+    optim.Adadelta,
+    optim.Adamax,
+    optim.ASGD,
+    optim.NAdam,
+    optim.RAdam,
+    optim.RMSprop,
+    optim.Rprop,
+    optim.SparseAdam,
+    optim.Adafactor,
+)
+
+
+def needs_closure(optimizer: Optimizer) -> bool:
+    """Must the forward pass run inside ``optimizer.step``?
+
+    It must where step() may evaluate the loss, or where a hook before step() counts on being called before the forward
+    pass, as it is in a loop that passes a closure.
+    """
+    hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    return type(optimizer) not in GRADIENT_ONLY or bool(hooked)

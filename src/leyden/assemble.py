@@ -1,0 +1,175 @@
+"""Assembling what the loops run: a Run or an Evaluation out of settings, module and data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from leyden._torch import needs_closure
+from leyden.api.datamodule import DataModule
+from leyden.api.module import Module
+from leyden.core.hooks import EvaluationHooks, Hooks, nobody, within
+from leyden.core.metrics import Log
+from leyden.core.plan import Plan
+from leyden.core.stage import RunningStage, TrainerFn
+from leyden.core.state import State
+from leyden.data.loader import EvaluationData, TrainData
+from leyden.errors import ModuleError
+from leyden.loop.fit import automatic_step, closure_step
+from leyden.loop.optimizers import SchedulerConfig, read_configuration
+from leyden.loop.run import Evaluation, Run, Status, WriteRow
+from leyden.loop.schedulers import Schedulers
+from leyden.loop.steps import bound_step, positional_arguments, way_to_device
+from leyden.runtime.clip import clip_gradients
+from leyden.runtime.precision import in_precision
+from leyden.settings import Settings
+from leyden.sources import EvaluationSource, Name, Source
+
+
+class Kind(NamedTuple):
+    """What the entry points that evaluate differ in."""
+
+    stage: RunningStage
+    step: str
+    loader: Name
+    limit: str
+    hooks: str
+
+
+KINDS: Mapping[TrainerFn, Kind] = {
+    TrainerFn.VALIDATING: Kind(
+        RunningStage.VALIDATING, "validation_step", "val_dataloader", "limit_val_batches", "validation"
+    ),
+    TrainerFn.TESTING: Kind(RunningStage.TESTING, "test_step", "test_dataloader", "limit_test_batches", "test"),
+    TrainerFn.PREDICTING: Kind(
+        RunningStage.PREDICTING, "predict_step", "predict_dataloader", "limit_predict_batches", "predict"
+    ),
+}
+
+
+@final
+@dataclass
+class Parts:
+    """What every assembled object shares."""
+
+    settings: Settings
+    module: Module
+    datamodule: DataModule | None
+    hooks: Hooks
+    log: Log
+    status: Status
+    state: State
+    write: WriteRow
+
+
+def overridden(module: Module, name: str) -> bool:
+    """Does the module have a method of its own under this name?"""
+    method = getattr(module, name)
+    return getattr(method, "__func__", method) is not getattr(Module, name)
+
+
+def optimizers_of(module: Module, log: Log) -> tuple[Optimizer, list[SchedulerConfig]]:
+    """The optimizer and schedulers that the module configures.
+
+    Raises:
+        ModuleError: there is no meaning in what it returned, or there are several optimizers.
+    """
+    optimizers, schedulers = read_configuration(within(log, "configure_optimizers", module.configure_optimizers)())
+    if len(optimizers) > 1:
+        raise ModuleError(
+            f"configure_optimizers() returned {len(optimizers)} optimizers; automatic optimization steps one. Give one optimizer "
+            "several parameter groups instead; manual optimization is not available in this version."
+        )
+    return optimizers[0], schedulers
+
+
+def assemble_evaluation(parts: Parts, fn: TrainerFn, given: Any, no_grad: Callable[[], AbstractContextManager[Any]]) -> Evaluation:
+    """What ``evaluate`` or ``predict`` runs.
+
+    Args:
+        parts: the shared parts.
+        fn: which of the evaluations.
+        given: loaders that the call was given, or None.
+        no_grad: the context that turns gradients off.
+    """
+    kind, module = KINDS[fn], parts.module
+    hooks: EvaluationHooks = getattr(parts.hooks, kind.hooks)
+    method = getattr(module, kind.step)
+    source = Source.of(kind.loader, given, parts.datamodule, module)
+    data = EvaluationSource(source, getattr(parts.settings, kind.limit), kind.limit, kind.step, positional_arguments(method))
+    return Evaluation(
+        stage=kind.stage,
+        step_name=kind.step,
+        step=in_precision(bound_step(method, kind.step), parts.settings.precision, parts.settings.device),
+        module=module,
+        hooks=hooks,
+        log=parts.log,
+        status=parts.status,
+        state=parts.state,
+        data=data,
+        to_device=way_to_device(module, parts.datamodule, parts.settings.device, parts.settings.precision),
+        write=parts.write,
+        no_grad=no_grad,
+    )
+
+
+def assemble_run(
+    parts: Parts,
+    data: TrainData,
+    plan: Plan,
+    optimizer: Optimizer,
+    schedulers: list[SchedulerConfig],
+    validation: Evaluation,
+) -> Run:
+    """What ``fit`` runs. Every method that the user may replace is looked up here, once."""
+    settings, module, hooks, log, state = parts.settings, parts.module, parts.hooks, parts.log, parts.state
+
+    def own(name: str) -> Callable[..., Any] | None:
+        return within(log, name, getattr(module, name)) if overridden(module, name) else None
+
+    backward = own("backward") or Tensor.backward
+    clip, zero, stepped = own("configure_gradient_clipping"), own("optimizer_zero_grad"), own("optimizer_step")
+    limit, algorithm = settings.gradient_clip_val, settings.gradient_clip_algorithm
+
+    def zero_grad(index: int) -> None:
+        if zero is None:
+            optimizer.zero_grad()
+        else:
+            zero(state.epoch, index, optimizer)
+
+    def optimizer_step(index: int, closure: Callable[[], Any]) -> None:
+        if stepped is None:
+            optimizer.step(closure)
+        else:
+            stepped(state.epoch, index, optimizer, closure)
+
+    def clip_gradients_as_set() -> None:
+        if clip is None:
+            clip_gradients(optimizer, limit, algorithm)
+        else:
+            clip(optimizer, gradient_clip_val=limit or None, gradient_clip_algorithm=algorithm)
+
+    return Run(
+        state=state,
+        plan=plan,
+        hooks=hooks,
+        log=log,
+        status=parts.status,
+        data=data,
+        to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
+        validation=validation,
+        optimizer=optimizer,
+        schedulers=Schedulers(schedulers, within(log, "lr_scheduler_step", module.lr_scheduler_step), lambda: log.callback_metrics),
+        write=parts.write,
+        step=closure_step if stepped is not None or needs_closure(optimizer) else automatic_step,
+        training_step=in_precision(bound_step(module.training_step, "training_step"), settings.precision, settings.device),
+        backward=backward,
+        zero_grad=zero_grad,
+        clip_gradients=clip_gradients_as_set if clip is not None or limit > 0 else nobody,
+        optimizer_step=optimizer_step,
+    )

@@ -1,0 +1,193 @@
+"""Loaders: how many batches they give, and where in them a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from math import inf
+from typing import Any, final
+
+import torch
+
+from leyden.errors import DataError, FormatError, SettingsError
+from leyden.runtime.seed import random_states, restore_random_states
+
+
+def length_of(loader: Any) -> int | None:
+    """The number of batches of a loader, or None where only iterating tells."""
+    if not isinstance(loader, Sized):
+        return None
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):    # a DataLoader has __len__ even where its dataset does not
+        return None
+
+
+def batches_of(loader: Any, limit: int | float, argument: str) -> int | float:
+    """How many batches of a loader a run takes: an int, or inf where the loader does not know.
+
+    Args:
+        loader: any iterable.
+        limit: an int is a count, a float a fraction of the loader.
+        argument: the name of the limit, for messages.
+
+    Raises:
+        SettingsError: a fraction of a loader without a length, or one that leaves no batch.
+    """
+    length = length_of(loader)
+    if isinstance(limit, int):
+        return limit if length is None else min(limit, length)
+    if length is None:
+        if limit in (0.0, 1.0):
+            return inf if limit else 0
+        raise SettingsError(
+            f"{argument}={limit} is a fraction, but {type(loader).__name__} has no length to take it of. "
+            f"Give {argument} a whole number of batches."
+        )
+    taken = int(length * limit)
+    if taken == 0 < limit and length > 0:
+        raise SettingsError(
+            f"{argument}={limit} of {length} batches is less than one batch. "
+            f"Use {argument}={1 / length:.3g} or more, or a whole number."
+        )
+    return taken
+
+
+def checked_loader(loader: Any, where: str) -> Iterable[Any]:
+    """The loader, if it is one that can be iterated.
+
+    Raises:
+        DataError: it is missing or not iterable.
+    """
+    if loader is None:
+        raise DataError(f"there is no {where}. Pass it to the call, or define {where}() on the module or data module.")
+    if not isinstance(loader, Iterable) and not callable(getattr(loader, "__getitem__", None)):
+        raise DataError(f"{where} is a {type(loader).__name__}, which cannot be iterated. Return a DataLoader or a list of batches.")
+    return loader  # type: ignore[no-any-return]
+
+
+@final
+class TrainData:
+    """The training loader with its limit and the position to resume from."""
+
+    def __init__(self, loader: Iterable[Any], size: int | float) -> None:
+        self.loader = loader
+        self.size = size
+        self._sized = length_of(loader) is not None
+        self._iterator: Iterator[Any] | None = None
+        self._begun: dict[str, Any] = {}    # the random states from which this epoch's order was drawn
+
+    def open(self, epoch: int) -> None:
+        """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
+        for sampler in _samplers(self.loader):
+            set_epoch = getattr(sampler, "set_epoch", None)
+            if callable(set_epoch):
+                set_epoch(epoch)
+        self._begun = {"random": random_states(), "generators": [g.get_state() for g in _generators(self.loader)]}
+        self._iterator = iter(self.loader)
+
+    def batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
+        """Batches from number ``start`` of the epoch: (index, batch, is it the last)."""
+        if self._iterator is None:
+            self.open(epoch)
+        iterator, self._iterator = self._iterator, None
+        assert iterator is not None
+        index, size = start, self.size
+        if self._sized:
+            for index in range(start, int(size)):
+                try:
+                    batch = next(iterator)
+                except StopIteration:           # the loader has fewer batches than it said
+                    return
+                yield index, batch, index + 1 == size
+            return
+        ahead = next(iterator, _END)            # without a length, only looking ahead tells the last batch
+        while ahead is not _END and index < size:
+            batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
+            yield index, batch, ahead is _END
+            index += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to find the position again: the loader's own state, or the states its order was drawn from."""
+        own = getattr(self.loader, "state_dict", None)
+        now = [g.get_state() for g in _generators(self.loader)]
+        return {"begun": self._begun, "generators": now, "loader": own() if callable(own) else None}
+
+    def rewind(self, saved: Mapping[str, Any], start: int, epoch: int) -> None:
+        """Stand again where ``saved`` was made, before batch ``start``.
+
+        The order is drawn again from the same random states, and the batches that were done are fetched and dropped,
+        which is exact even where the dataset draws random numbers.
+        """
+        if saved.keys() != {"begun", "generators", "loader"}:
+            raise FormatError("the saved position in the training data has missing or unknown fields.")
+        load = getattr(self.loader, "load_state_dict", None)
+        if saved["loader"] is not None and callable(load):
+            load(saved["loader"])
+            self.open(epoch)
+        elif start:
+            begun = saved["begun"]
+            restore_random_states(begun["random"])
+            self._restore_generators(begun["generators"])
+            self.open(epoch)
+            assert self._iterator is not None
+            for _ in range(start):
+                if next(self._iterator, _END) is _END:
+                    raise DataError(
+                        f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer now. "
+                        "Resume with the data that the run was started with."
+                    )
+        else:
+            self._restore_generators(saved["generators"])
+
+    def _restore_generators(self, states: list[torch.Tensor]) -> None:
+        generators = _generators(self.loader)
+        if len(states) != len(generators):
+            raise FormatError(
+                f"the checkpoint has the states of {len(states)} random generators of the training loader, "
+                f"but the loader has {len(generators)}. Resume with a loader that is built in the same way."
+            )
+        for generator, state in zip(generators, states):
+            generator.set_state(state)
+
+
+@final
+class EvaluationData:
+    """The loaders of an evaluation, which are run one after the other."""
+
+    def __init__(self, loaders: list[Any], sizes: list[int | float]) -> None:
+        self.loaders = loaders
+        self.sizes = sizes
+
+    def limited(self, count: float) -> EvaluationData:
+        """The same loaders with at most ``count`` batches of each."""
+        sizes = [size if size <= count else int(count) for size in self.sizes]
+        return EvaluationData(self.loaders, sizes)
+
+    def batches(self) -> Iterator[tuple[int, int, Any]]:
+        """(loader, index, batch) for all batches of all loaders."""
+        for number, (loader, size) in enumerate(zip(self.loaders, self.sizes)):
+            if size == 0:
+                continue
+            for index, batch in enumerate(loader):
+                yield number, index, batch
+                if index + 1 >= size:
+                    break
+
+
+_END = object()
+
+
+def _samplers(loader: Any) -> list[Any]:
+    """The objects of a DataLoader that may have ``set_epoch``, each once."""
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    return _distinct([getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)])
+
+
+def _generators(loader: Any) -> list[torch.Generator]:
+    """The random generators that a DataLoader was given, each once."""
+    holders = [loader, *_samplers(loader)]
+    return _distinct([g for holder in holders if isinstance(g := getattr(holder, "generator", None), torch.Generator)])
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    return list({id(item): item for item in items if item is not None}.values())

@@ -1,0 +1,127 @@
+"""What a trainer is equipped with where the program does not say: loggers, callbacks, and the checkpoint that a word names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from leyden.api.callback import Callback
+from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.early_stopping import EarlyStopping
+from leyden.callbacks.model_checkpoint import ModelCheckpoint
+from leyden.callbacks.model_summary import ModelSummary
+from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.tqdm_progress import TQDMProgressBar
+from leyden.core.stage import TrainerFn
+from leyden.errors import SettingsError
+from leyden.loggers.csv import CSVLogger
+from leyden.loggers.logger import DummyLogger, Logger
+from leyden.settings import Settings
+
+
+def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settings) -> list[Logger]:
+    """The loggers of a run: those given, or a CSV logger in the root directory where none is ruled out."""
+    match given:
+        case False:
+            return []
+        case _ if settings.fast_dev_run:
+            return [DummyLogger()]
+        case None | True:
+            return [CSVLogger(str(settings.default_root_dir))]
+        case Logger():
+            return [given]
+    loggers = list(given)  # type: ignore[arg-type]
+    for logger in loggers:
+        if not isinstance(logger, Logger):
+            raise SettingsError(f"logger has a {type(logger).__name__} in it. Use Logger objects, True for the default, or False.")
+    return loggers
+
+
+def callbacks_for(
+    given: Callback | Sequence[Callback] | None,
+    settings: Settings,
+    checkpointing: bool | None,
+    progress_bar: bool | None,
+    model_summary: bool | None,
+) -> list[Callback]:
+    """The callbacks of a run: those given, the defaults that are not ruled out, and those that save last.
+
+    Raises:
+        SettingsError: an argument rules out what the callbacks have, two share a key, or something is no callback.
+    """
+    listed = [] if given is None else [given] if isinstance(given, Callback) else list(given)
+    for callback in listed:
+        if not isinstance(callback, Callback):
+            raise SettingsError(f"callbacks has a {type(callback).__name__} in it. Use objects of subclasses of leyden.Callback.")
+    _check_contradiction(listed, Checkpoint, "enable_checkpointing", checkpointing)
+    _check_contradiction(listed, ProgressBar, "enable_progress_bar", progress_bar)
+    _check_contradiction(listed, ModelSummary, "enable_model_summary", model_summary)
+    bars = [callback for callback in listed if isinstance(callback, ProgressBar)]
+    if len(bars) > 1:
+        names = ", ".join(type(bar).__name__ for bar in bars)
+        raise SettingsError(f"callbacks has {len(bars)} progress bars ({names}), which would write over each other. Keep one.")
+    if settings.fast_dev_run:
+        listed = [callback for callback in listed if not isinstance(callback, (Checkpoint, EarlyStopping))]
+        checkpointing = False
+    if not bars and progress_bar is not False:
+        listed.append(TQDMProgressBar())
+    if not _has(listed, ModelSummary) and model_summary is not False:
+        listed.append(ModelSummary())
+    if not _has(listed, Checkpoint) and checkpointing is not False:
+        listed.append(ModelCheckpoint())
+    listed.sort(key=lambda callback: callback.saves)
+    _check_keys(listed)
+    return listed
+
+
+def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, callbacks: Sequence[Callback]) -> Path | None:
+    """The file that ``ckpt_path`` means.
+
+    Args:
+        ckpt_path: a path, "best" or "last"; None is "best" where the trainer evaluates the model that it has fitted.
+        fn: the entry point.
+        own_model: was the call given no model, so that the trainer's own is meant?
+        callbacks: of the trainer; the checkpoints that they made are the ones that a word can name.
+
+    Raises:
+        SettingsError: no such checkpoint was made.
+    """
+    savers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
+    if ckpt_path is None:
+        if fn is TrainerFn.FITTING or not own_model or not savers or not savers[0].best_model_path:
+            return None
+        return Path(savers[0].best_model_path)
+    if ckpt_path not in ("best", "last"):
+        return Path(ckpt_path).expanduser()
+    paths = [saver.best_model_path if ckpt_path == "best" else saver.last_model_path for saver in savers]
+    made = next((path for path in paths if path), None)
+    if made is None:
+        need = "save_last=True" if ckpt_path == "last" else "ModelCheckpoint()"
+        raise SettingsError(
+            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with callbacks=[ModelCheckpoint(...)] "
+            f"({need}), or give the path of a file."
+        )
+    return Path(made)
+
+
+def _has(callbacks: Sequence[Callback], kind: type) -> bool:
+    return any(isinstance(callback, kind) for callback in callbacks)
+
+
+def _check_contradiction(callbacks: Sequence[Callback], kind: type, argument: str, enabled: bool | None) -> None:
+    if enabled is False and _has(callbacks, kind):
+        found: Any = next(type(callback).__name__ for callback in callbacks if isinstance(callback, kind))
+        raise SettingsError(f"{argument}=False, but callbacks has a {found}. Drop one of the two.")
+
+
+def _check_keys(callbacks: Sequence[Callback]) -> None:
+    seen: set[str] = set()
+    for callback in callbacks:
+        key = callback.state_key
+        if key in seen and type(callback).state_dict is not Callback.state_dict:
+            raise SettingsError(
+                f"two callbacks share the state key {key!r}, so a checkpoint could not tell them apart. "
+                f"Override state_key in {type(callback).__name__}, for example with an argument's value in it."
+            )
+        seen.add(key)

@@ -1,0 +1,72 @@
+"""Evaluation: validation and testing on their own, and the validation inside training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+from leyden.core.hooks import Hook
+from leyden.core.metrics import floats
+from leyden.loop.run import Evaluation
+
+
+def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]]:
+    """Run the batches of all loaders once.
+
+    Args:
+        ev: what to run.
+        most: the largest number of batches of each loader, for a sanity check: it writes no rows to the loggers.
+
+    Returns:
+        The metrics of the epoch, a dict for each loader; empty if there is no batch to run.
+    """
+    hooks, log, state = ev.hooks, ev.log, ev.state
+    ev.status.stage = ev.stage
+    with ev.no_grad():
+        data = ev.data() if most is None else ev.data().limited(most)
+        if not any(data.sizes):
+            return []
+        several = len(data.loaders) > 1
+        ev.rows.extend([0] * (len(data.loaders) - len(ev.rows)))
+        with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
+            log.open(ev.stage, len(data.loaders))
+            hooks.start()
+            hooks.epoch_start()
+            for loader, index, batch in data.batches():
+                batch = ev.to_device(batch, loader)
+                place = (batch, index, loader) if several else (batch, index)
+                log.begin_batch(batch, loader)
+                hooks.batch_start(*place)
+                log.hook = ev.step_name
+                output = ev.step(*place)
+                log.hook = None
+                hooks.batch_end(output, *place)
+                if most is None and (metrics := log.step_metrics()):
+                    ev.write(metrics, ev.rows[loader], None)
+                    ev.rows[loader] += 1
+            log.end_batches()
+            hooks.epoch_end()
+            if most is None:
+                ev.write(log.epoch_metrics(), state.log_step, state.epoch)
+            log.close()
+            state.at = "batch"              # a save in the hooks below does not validate again
+            hooks.end()
+    return [floats(metrics) for metrics in log.results()]
+
+
+@contextmanager
+def evaluation_mode(module: nn.Module, model_eval: Hook | None, model_train: Hook | None) -> Iterator[None]:
+    """Evaluation mode inside; afterwards each submodule has the mode again that it had. The module's own hooks go before."""
+    modes = [(part, part.training) for part in module.modules()]
+    if model_eval is None:
+        module.eval()
+    else:
+        model_eval()
+    yield
+    if model_train is None:
+        for part, training in modes:
+            part.training = training
+    else:
+        model_train()

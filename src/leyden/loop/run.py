@@ -1,0 +1,113 @@
+"""Run: the one object that the training loop sees. Everything in it is resolved: no strings to interpret, no maybes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, final
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from leyden.core.hooks import EvaluationHooks, Hooks
+from leyden.core.metrics import Log
+from leyden.core.plan import Plan
+from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
+from leyden.core.state import State
+from leyden.data.loader import EvaluationData, TrainData
+from leyden.loop.schedulers import Schedulers
+
+ToDevice = Callable[[Any, int], Any]
+"""Brings a batch of loader number n to the device."""
+
+WriteRow = Callable[[Mapping[str, Tensor], int, "int | None"], None]
+"""Writes metrics to the loggers, as a row with a step and, unless None, an epoch; no metrics make no row."""
+
+
+@final
+@dataclass
+class Status:
+    """What the trainer is doing, as programs read it in ``trainer.state``."""
+
+    fn: TrainerFn | None = None
+    stage: RunningStage | None = None
+    status: TrainerStatus = TrainerStatus.INITIALIZING
+
+    @property
+    def finished(self) -> bool:
+        return self.status == TrainerStatus.FINISHED
+
+    @property
+    def stopped(self) -> bool:
+        return self.status.stopped
+
+
+class Resume(NamedTuple):
+    """What a checkpoint says about the point where a run goes on, beside its State."""
+
+    random: Mapping[str, Any]
+    data: Mapping[str, Any]
+    log: Mapping[str, Any]
+
+
+class Step(Protocol):
+    """One batch of training, in one of the ways of ``loop.fit``: returns what ``on_train_batch_end`` gets as outputs."""
+
+    def __call__(self, run: Run, batch: Any, index: int, closes_window: bool) -> Any: ...
+
+
+class EvaluationLoaders(Protocol):
+    """Asks the program for its loaders at the first call; ``loaded`` is what it got, or None before."""
+
+    loaded: EvaluationData | None
+
+    def __call__(self) -> EvaluationData: ...
+
+
+@final
+@dataclass
+class Evaluation:
+    """All that one kind of evaluation needs."""
+
+    stage: RunningStage
+    step_name: str                          # validation_step, test_step or predict_step: where self.log stands
+    step: Callable[..., Any]                # takes (batch, index), and the loader's number where there are several
+    module: nn.Module
+    hooks: EvaluationHooks
+    log: Log
+    status: Status
+    state: State
+    data: EvaluationLoaders
+    to_device: ToDevice
+    write: WriteRow
+    no_grad: Callable[[], AbstractContextManager[Any]]
+    rows: list[int] = field(default_factory=list)       # rows written of step metrics, for each loader
+
+
+@final
+@dataclass
+class Run:
+    """All that training needs, from the first batch to the last."""
+
+    state: State
+    plan: Plan
+    hooks: Hooks
+    log: Log
+    status: Status
+    data: TrainData
+    to_device: ToDevice
+    validation: Evaluation
+    optimizer: Optimizer
+    schedulers: Schedulers
+    write: WriteRow
+
+    step: Step                              # automatic_step or closure_step
+    training_step: Callable[[Any, int], Any]
+    backward: Callable[[Tensor], None]
+    zero_grad: Callable[[int], None]
+    clip_gradients: Callable[[], None]
+    optimizer_step: Callable[[int, Callable[[], Any]], None]        # called by closure_step alone
+
+    resume: Resume | None = None
+    since: float = 0.0                      # the clock's time at which an uninterrupted run would have started

@@ -1,0 +1,370 @@
+"""Session: what happens around the loops in one call of fit, validate, test or predict."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from leyden.api.callback import Callback
+from leyden.api.datamodule import DataModule
+from leyden.api.hparams import hyperparameters_to_log
+from leyden.api.module import Module
+from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
+from leyden.checkpoint.load import load
+from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
+from leyden.core.metrics import Log, row
+from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
+from leyden.core.state import State
+from leyden.data.loader import EvaluationData, TrainData
+from leyden.errors import DataError, ModuleError, SettingsError
+from leyden.loggers.logger import Logger
+from leyden.loop.evaluate import evaluate
+from leyden.loop.fit import fit
+from leyden.loop.optimizers import SchedulerConfig
+from leyden.loop.predict import predict
+from leyden.loop.run import Evaluation, Run, Status
+from leyden.runtime.modes import torch_modes
+from leyden.runtime.seed import isolate_rng
+from leyden.settings import Settings, warn_of_default_epochs
+from leyden.snapshot import (
+    callback_states,
+    hyperparameter_part,
+    model_part,
+    restore_datamodule,
+    restore_optimizers,
+    restore_weights,
+    resume_of,
+    saved_state,
+    training_part,
+)
+from leyden.sources import Source, train_data
+
+if TYPE_CHECKING:
+    from leyden.trainer import Trainer
+
+ORIGINALS = Originals(originals_of(Callback, CALLBACK_HOOKS), originals_of(Module, MODULE_HOOKS))
+STAGES: Mapping[TrainerFn, RunningStage] = {
+    TrainerFn.FITTING: RunningStage.TRAINING,
+    TrainerFn.VALIDATING: RunningStage.VALIDATING,
+    TrainerFn.TESTING: RunningStage.TESTING,
+    TrainerFn.PREDICTING: RunningStage.PREDICTING,
+}
+
+
+@final
+@dataclass
+class Session:
+    """One call of an entry point. Entered, it tears down at its end and tells the listeners of an exception."""
+
+    trainer: Trainer                # handed to the callbacks, as their signature wants it
+    settings: Settings
+    fn: TrainerFn
+    module: Module
+    datamodule: DataModule | None
+    callbacks: HookedList
+    loggers: list[Logger]
+    hooks: Hooks
+    log: Log
+    status: Status
+    state: State
+    ckpt_path: Path | None
+    train: Source | None = None
+    validates: bool = False
+    optimizers: list[Optimizer] = field(default_factory=list)
+    schedulers: list[SchedulerConfig] = field(default_factory=list)
+    run: Run | None = None
+    evaluation: Evaluation | None = None
+    _modes: ExitStack = field(default_factory=ExitStack)
+    _is_set_up: bool = False
+    _training_data: TrainData | None = None
+
+    def __enter__(self) -> Session:
+        settings = self.settings
+        self.status.fn, self.status.stage, self.status.status = self.fn, STAGES[self.fn], TrainerStatus.RUNNING
+        self._modes.enter_context(torch_modes(settings.deterministic, settings.benchmark, settings.detect_anomaly))
+        self._modes.enter_context(torch.set_grad_enabled(True))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None) -> None:
+        self.log.hook = None
+        with self._modes:
+            if exception is None:
+                self._end()
+            else:
+                self._end_by(exception)
+
+    def _end(self) -> None:
+        self.module.to("cpu")
+        if self.fn is TrainerFn.FITTING:
+            self.hooks.on_fit_end()
+        self._tear_down()
+        for logger in self.loggers:
+            logger.finalize("success")
+        self.status.stage, self.status.status = None, TrainerStatus.FINISHED
+
+    def _end_by(self, exception: BaseException) -> None:
+        self.status.status = TrainerStatus.INTERRUPTED
+        self.hooks.on_exception(exception)
+        if self.datamodule is not None:
+            self.datamodule.on_exception(exception)
+        for logger in self.loggers:
+            logger.finalize("failed")
+        if self._is_set_up:
+            self._tear_down()
+        self.status.stage = None
+
+    def _tear_down(self) -> None:
+        if self.datamodule is not None:
+            self._call("teardown", self.datamodule.teardown, self.fn.value)
+        for callback in self.callbacks:
+            self._call("teardown", callback.teardown, self.trainer, self.module, self.fn.value)
+        self._call("teardown", self.module.teardown, self.fn.value)
+
+    def attach(self) -> None:
+        """Bring module, data module, callbacks and trainer together."""
+        self.module.trainer = self.trainer
+        if self.datamodule is not None:
+            self.datamodule.trainer = self.trainer
+        self._call("configure_callbacks", self._take_callbacks)
+        self.build_hooks()
+        self.callbacks.changed = self.build_hooks
+
+    def set_up(self) -> dict[str, Any] | None:
+        """Everything up to the module standing on its device with its weights; returns the checkpoint to resume from."""
+        self._is_set_up = True
+        for owner in (self.datamodule, self.module):
+            if owner is not None:
+                self._call("prepare_data", owner.prepare_data)
+        if self.datamodule is not None:
+            self._call("setup", self.datamodule.setup, self.fn.value)
+        for callback in list(self.callbacks):
+            self._call("setup", callback.setup, self.trainer, self.module, self.fn.value)
+        self._call("setup", self.module.setup, self.fn.value)
+        self._call("configure_model", self.module.configure_model)
+        checkpoint = self._restore()
+        self.module.to(device=self.settings.device)
+        if self.settings.precision.weights != torch.float32:
+            self.module.to(dtype=self.settings.precision.weights)
+        self.log.device = self.settings.device
+        return checkpoint
+
+    def build_hooks(self) -> None:
+        """Look again at who listens: at the start, and whenever a callback or a hook is added or taken away."""
+        attached = Attached(self.log, self.build_hooks)
+        for listener in (self.module, *self.callbacks):
+            listener._attached = attached
+        self.hooks.build(self.callbacks, self.module, self.trainer, ORIGINALS, self.log)
+
+    def _take_callbacks(self) -> None:
+        """Add the module's own callbacks; each replaces the trainer's of its type, and those that save stay last."""
+        brought = self.module.configure_callbacks()
+        brought = list(brought) if isinstance(brought, (list, tuple)) else [brought]
+        for callback in brought:
+            if not isinstance(callback, Callback):
+                raise ModuleError(f"configure_callbacks() returned a {type(callback).__name__}. Return a list of Callback objects.")
+        types = {type(callback) for callback in brought}
+        kept = [callback for callback in self.callbacks if type(callback) not in types]
+        self.callbacks[:] = sorted([*kept, *brought], key=lambda callback: callback.saves)
+
+    def _restore(self) -> dict[str, Any] | None:
+        if self.ckpt_path is None:
+            return None
+        where = str(self.ckpt_path)
+        checkpoint = load(self.ckpt_path, map_location="cpu")
+        restore_weights(checkpoint, self.module, where)
+        restore_datamodule(checkpoint, self.datamodule)
+        if self.fn is TrainerFn.FITTING:
+            states = callback_states(checkpoint, self.callbacks, where)
+            for callback in self.callbacks:
+                callback.on_load_checkpoint(self.trainer, self.module, checkpoint)
+            for callback in self.callbacks:
+                if (state := states.get(callback.state_key)) is not None:
+                    callback.load_state_dict(state)
+        return checkpoint
+
+    def write_row(self, metrics: Mapping[str, Tensor], step: int, epoch: int | None) -> None:
+        """Write metrics to all loggers, as one row."""
+        if not metrics or not self.loggers:
+            return
+        values, place = row(metrics, step, epoch)
+        for logger in self.loggers:
+            logger.log_metrics(values, place)
+            logger.save()
+
+    def log_hyperparameters(self) -> None:
+        hparams = hyperparameters_to_log(self.module, self.datamodule) if self.settings.enable_autolog_hparams else None
+        for logger in self.loggers:
+            if hparams:
+                logger.log_hyperparams(hparams)
+            logger.log_graph(self.module)
+            logger.save()
+
+    def training_data(self) -> TrainData:
+        """The training loader, asked for once: before training, or earlier where ``configure_optimizers`` needs its length."""
+        if self._training_data is None:
+            assert self.train is not None
+            self._training_data = train_data(self.train, self.settings.limit_train_batches)
+        return self._training_data
+
+    @property
+    def evaluation_data(self) -> EvaluationData | None:
+        """The loaders of the evaluation, once they were asked for."""
+        return self.evaluation.data.loaded if self.evaluation is not None else None
+
+    def dump(self, weights_only: bool) -> dict[str, Any]:
+        """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
+        checkpoint = model_part(self.state, self.module, in_batch_end=self.log.hook == "on_train_batch_end")
+        if not weights_only:
+            checkpoint.update(training_part(self.run, self.callbacks))
+        checkpoint.update(hyperparameter_part(self.module, self.datamodule))
+        if not weights_only:
+            for callback in self.callbacks:
+                callback.on_save_checkpoint(self.trainer, self.module, checkpoint)
+        self.module.on_save_checkpoint(checkpoint)
+        return checkpoint
+
+    def parts(self) -> Parts:
+        return Parts(
+            self.settings, self.module, self.datamodule, self.hooks, self.log, self.status, self.state, self.write_row
+        )
+
+    def _call(self, name: str, method: Callable[..., Any], *args: Any) -> Any:
+        return within(self.log, name, method)(*args)
+
+
+def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
+    """Train: everything before and after the loop of ``loop.fit``."""
+    s.state.stop = False
+    s.log.clear()
+    s.attach()
+    s.train = Source.of("train_dataloader", train_given, s.datamodule, s.module)
+    val = Source.of("val_dataloader", val_given, s.datamodule, s.module)
+    check_fit(s.module, s.train, val, s.settings)
+    s.validates = val.defined and overridden(s.module, "validation_step") and s.settings.limit_val_batches > 0
+    checkpoint = s.set_up()
+    warn_of_default_epochs(s.settings)
+    optimizer, s.schedulers = optimizers_of(s.module, s.log)
+    s.optimizers = [optimizer]
+    s.hooks.on_fit_start()
+    s.log_hyperparameters()
+    if checkpoint is not None:
+        where = str(s.ckpt_path)
+        restore_optimizers(checkpoint, optimizer, s.schedulers, where)
+        s.state.become(saved_state(checkpoint, where))
+        check_epochs(s.state, s.settings, where)
+    if s.settings.limit_train_batches == 0 or s.settings.plan(inf, validates=False).finished(s.state):
+        return
+    s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)
+    if s.validates and checkpoint is None and s.settings.num_sanity_val_steps:
+        sanity_check(s, s.evaluation)
+    data = s.training_data()
+    if data.size == 0:
+        return
+    plan = s.settings.plan(data.size, s.validates)
+    s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
+    if checkpoint is None:
+        data.open(s.state.epoch)
+    else:
+        s.run.resume = resume_of(checkpoint)
+    fit(s.run)
+
+
+def run_evaluation(s: Session, given: Any) -> list[dict[str, float]]:
+    """Validate or test: everything before and after the loop of ``loop.evaluate``."""
+    return evaluate(_prepare_evaluation(s, given))
+
+
+def run_prediction(s: Session, given: Any, keep: bool) -> list[list[Any]]:
+    """Predict: everything before and after the loop of ``loop.predict``."""
+    return predict(_prepare_evaluation(s, given), keep)
+
+
+def _prepare_evaluation(s: Session, given: Any) -> Evaluation:
+    s.log.clear()
+    s.attach()
+    check_evaluation(s.fn, s.module, s.datamodule, given)
+    s.set_up()
+    s.log_hyperparameters()
+    no_grad = torch.inference_mode if s.settings.inference_mode else torch.no_grad
+    s.evaluation = assemble_evaluation(s.parts(), s.fn, given, no_grad)
+    return s.evaluation
+
+
+def sanity_check(s: Session, validation: Evaluation) -> None:
+    """Run some batches of the validation before training, to find its mistakes now; nothing of it is kept."""
+    s.status.stage = RunningStage.SANITY_CHECKING
+    with isolate_rng():
+        s.hooks.on_sanity_check_start()
+        evaluate(replace(validation, stage=RunningStage.SANITY_CHECKING), s.settings.num_sanity_val_steps)
+        s.status.stage = RunningStage.SANITY_CHECKING
+        s.hooks.on_sanity_check_end()
+    s.log.clear()
+    s.status.stage = RunningStage.TRAINING
+
+
+def check_fit(module: Module, train: Source, val: Source, settings: Settings) -> None:
+    """Find what is missing before anything runs.
+
+    Raises:
+        ModuleError: the module cannot be trained as it is.
+        DataError: there is no training loader.
+    """
+    name = type(module).__name__
+    for method, example in (
+        ("training_step", "training_step(self, batch, batch_idx)"),
+        ("configure_optimizers", "configure_optimizers(self)"),
+    ):
+        if not overridden(module, method):
+            raise ModuleError(f"{name} has no {method}(), which fit() needs. Define {example}.")
+    if not module.automatic_optimization:
+        raise ModuleError(
+            f"{name} sets automatic_optimization = False, and manual optimization is not available in this version. "
+            "Return the loss from training_step() and let the trainer step the optimizer."
+        )
+    if not train.defined:
+        raise DataError(
+            f"fit() has no training data. Call fit(model, train_dataloaders=loader), or define train_dataloader() on {name} "
+            "or on a data module."
+        )
+    if settings.limit_val_batches == 0:
+        return
+    if val.defined and not overridden(module, "validation_step"):
+        warnings.warn(f"there is a val_dataloader, but {name} has no validation_step(), so nothing is validated.", stacklevel=2)
+    if overridden(module, "validation_step") and not val.defined:
+        warnings.warn(f"{name} has a validation_step(), but there is no val_dataloader, so nothing is validated.", stacklevel=2)
+
+
+def check_evaluation(fn: TrainerFn, module: Module, datamodule: DataModule | None, given: Any) -> None:
+    """Find what is missing before anything runs.
+
+    Raises:
+        ModuleError: the step is missing.
+        DataError: there is no loader.
+    """
+    kind, name = KINDS[fn], type(module).__name__
+    if fn is not TrainerFn.PREDICTING and not overridden(module, kind.step):
+        raise ModuleError(f"{name} has no {kind.step}(), which {fn}() needs. Define {kind.step}(self, batch, batch_idx).")
+    if fn is TrainerFn.PREDICTING and not (overridden(module, "predict_step") or overridden(module, "forward")):
+        raise ModuleError(f"{name} has neither predict_step() nor forward(), one of which predict() needs. Define forward(self, batch).")
+    if not Source.of(kind.loader, given, datamodule, module).defined:
+        raise DataError(
+            f"{fn}() has no data. Call {fn}(model, dataloaders=loader), or define {kind.loader}() on {name} or on a data module."
+        )
+
+
+def check_epochs(state: State, settings: Settings, where: str) -> None:
+    if state.epoch > settings.epochs:
+        raise SettingsError(
+            f"{where} was made after {state.epoch} epochs, but max_epochs={settings.max_epochs}. "
+            f"Raise max_epochs to {state.epoch + 1} or more to go on."
+        )

@@ -1,0 +1,305 @@
+"""Settings: what the arguments of Trainer mean. Strings, None and "auto" end here, and every cross-field rule is here."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+from pathlib import Path
+from typing import Any, final
+
+import torch
+
+from leyden.core.plan import Plan
+from leyden.errors import SettingsError
+from leyden.runtime.clip import ClipAlgorithm
+from leyden.runtime.device import resolve_device
+from leyden.runtime.precision import Precision, resolve_precision
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of a Trainer, resolved and found to fit each other."""
+
+    device: torch.device
+    precision: Precision
+    max_epochs: float | None            # None: decided when fit begins
+    min_epochs: int
+    max_steps: float
+    min_steps: int
+    max_seconds: float
+    limit_train_batches: int | float    # an int is a count, a float a fraction, here and in the next three
+    limit_val_batches: int | float
+    limit_test_batches: int | float
+    limit_predict_batches: int | float
+    val_check_interval: int | float     # an int is a count of batches, a float a fraction of the epoch
+    check_val_every_n_epoch: int | None
+    num_sanity_val_steps: float
+    log_every_n_steps: int
+    accumulate_grad_batches: int
+    gradient_clip_val: float
+    gradient_clip_algorithm: ClipAlgorithm
+    inference_mode: bool
+    detect_anomaly: bool
+    deterministic: bool | str
+    benchmark: bool | None
+    enable_autolog_hparams: bool
+    fast_dev_run: int                   # batches of each loop; 0: an ordinary run
+    default_root_dir: Path
+
+    def plan(self, training_batches: int | float, validates: bool) -> Plan:
+        """When things happen in a fit whose epoch has so many batches.
+
+        Raises:
+            SettingsError: validation is asked for at a point that no epoch reaches.
+        """
+        return Plan(
+            max_epochs=self.epochs,
+            max_steps=self.max_steps,
+            max_seconds=self.max_seconds,
+            min_epochs=self.min_epochs,
+            min_steps=self.min_steps,
+            accumulate=self.accumulate_grad_batches,
+            val_every=self._val_every(training_batches) if validates else 0,
+            val_epochs=self.check_val_every_n_epoch,
+            log_every=self.log_every_n_steps,
+        )
+
+    @property
+    def epochs(self) -> float:
+        """The limit of epochs of a fit: 1000, as in Lightning, where nothing else ends it."""
+        if self.max_epochs is not None:
+            return self.max_epochs
+        return 1000 if self.max_steps == inf and self.max_seconds == inf else inf
+
+    def _val_every(self, training_batches: int | float) -> float:
+        interval = self.val_check_interval
+        if isinstance(interval, int):
+            if interval > training_batches and self.check_val_every_n_epoch is not None:
+                raise SettingsError(
+                    f"val_check_interval={interval}, but an epoch has {training_batches} batches, so validation would never "
+                    f"run. Use at most {training_batches}, or check_val_every_n_epoch=None to count batches across epochs."
+                )
+            return interval
+        if interval == 1.0:
+            return inf
+        if training_batches == inf:
+            raise SettingsError(
+                f"val_check_interval={interval} is a fraction of an epoch, but the training loader has no length. "
+                "Give it a whole number of batches."
+            )
+        return max(1, int(training_batches * interval))
+
+
+def resolve(
+    *,
+    accelerator: str,
+    devices: int | str | Sequence[int],
+    precision: str | int | None,
+    fast_dev_run: int | bool,
+    max_epochs: int | None,
+    min_epochs: int | None,
+    max_steps: int,
+    min_steps: int | None,
+    max_time: str | timedelta | Mapping[str, int] | None,
+    limit_train_batches: int | float | None,
+    limit_val_batches: int | float | None,
+    limit_test_batches: int | float | None,
+    limit_predict_batches: int | float | None,
+    val_check_interval: int | float | None,
+    check_val_every_n_epoch: int | None,
+    num_sanity_val_steps: int | None,
+    log_every_n_steps: int | None,
+    accumulate_grad_batches: int,
+    gradient_clip_val: int | float | None,
+    gradient_clip_algorithm: str | None,
+    deterministic: bool | str | None,
+    benchmark: bool | None,
+    inference_mode: bool,
+    detect_anomaly: bool,
+    enable_autolog_hparams: bool,
+    default_root_dir: str | Path | None,
+) -> Settings:
+    """The settings of a Trainer's arguments, each under Lightning's name and with Lightning's meaning.
+
+    Raises:
+        SettingsError: a value has no meaning, or two values contradict each other.
+    """
+    short = _count("fast_dev_run", int(fast_dev_run), least=0)
+    if short:
+        # a short run of each loop, to find mistakes: nothing else may end it or add to it
+        max_epochs, max_steps, min_epochs, min_steps, max_time = 1, short, None, None, None
+        limit_train_batches = limit_val_batches = limit_test_batches = limit_predict_batches = short
+        num_sanity_val_steps, val_check_interval, check_val_every_n_epoch = 0, 1.0, 1
+    interval = _interval(1.0 if val_check_interval is None else val_check_interval)
+    if check_val_every_n_epoch is None and not isinstance(interval, int):
+        raise SettingsError(
+            f"check_val_every_n_epoch=None counts batches across epochs, but val_check_interval={interval} is a fraction of "
+            "one. Give val_check_interval a whole number of batches."
+        )
+    algorithm = _algorithm(gradient_clip_algorithm)
+    resolved = Settings(
+        device=resolve_device(accelerator, devices),
+        precision=resolve_precision(precision),
+        max_epochs=None if max_epochs is None else _unlimited("max_epochs", max_epochs),
+        min_epochs=_count("min_epochs", min_epochs or 0, least=0),
+        max_steps=_unlimited("max_steps", max_steps),
+        min_steps=_count("min_steps", min_steps or 0, least=0),
+        max_seconds=inf if max_time is None else seconds_of(max_time),
+        limit_train_batches=_limit("limit_train_batches", limit_train_batches),
+        limit_val_batches=_limit("limit_val_batches", limit_val_batches),
+        limit_test_batches=_limit("limit_test_batches", limit_test_batches),
+        limit_predict_batches=_limit("limit_predict_batches", limit_predict_batches),
+        val_check_interval=interval,
+        check_val_every_n_epoch=(
+            None if check_val_every_n_epoch is None else _count("check_val_every_n_epoch", check_val_every_n_epoch, least=1)
+        ),
+        num_sanity_val_steps=_unlimited("num_sanity_val_steps", 2 if num_sanity_val_steps is None else num_sanity_val_steps),
+        log_every_n_steps=_count("log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps, least=0),
+        accumulate_grad_batches=_count("accumulate_grad_batches", accumulate_grad_batches, least=1),
+        gradient_clip_val=_clip(gradient_clip_val),
+        gradient_clip_algorithm=algorithm,
+        inference_mode=inference_mode,
+        detect_anomaly=detect_anomaly,
+        deterministic=_deterministic(deterministic),
+        benchmark=benchmark,
+        enable_autolog_hparams=enable_autolog_hparams,
+        fast_dev_run=short,
+        default_root_dir=Path(default_root_dir or ".").expanduser().absolute(),
+    )
+    _check_limits(resolved)
+    return resolved
+
+
+# Arguments of Lightning's that this version knows and cannot serve yet: what leaves them alone, and what to do instead.
+UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
+    "strategy": (("auto", None), "Use strategy='auto' to train on one device."),
+    "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
+    "overfit_batches": ((0, 0.0), "Use limit_train_batches=n with a loader that does not shuffle."),
+    "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
+    "barebones": ((False,), "Leave it out: what is not used costs nothing. Turn off logger and enable_checkpointing by name."),
+    "plugins": ((None, [], ()), "Leave it out, and choose precision by its name."),
+    "reload_dataloaders_every_n_epochs": ((0,), "Leave it out, and let the dataset or sampler change its content."),
+    "model_registry": ((None,), "Leave it out: Leyden has no hosted registry."),
+}
+
+
+def refuse_unavailable(**arguments: object) -> None:
+    """Stop where an argument asks for what this version cannot do.
+
+    Raises:
+        SettingsError: naming the argument and the way out.
+    """
+    for name, value in arguments.items():
+        neutral, way_out = UNAVAILABLE[name]
+        if value not in neutral:
+            raise SettingsError(f"{name}={value!r} is not available in this version. {way_out}")
+
+
+def _check_limits(s: Settings) -> None:
+    if s.max_epochs is not None and s.min_epochs > s.max_epochs:
+        raise SettingsError(f"min_epochs={s.min_epochs} is more than max_epochs={s.max_epochs}. Lower one or raise the other.")
+    if s.min_steps > s.max_steps:
+        raise SettingsError(f"min_steps={s.min_steps} is more than max_steps={s.max_steps}. Lower one or raise the other.")
+    if s.deterministic and s.benchmark:
+        raise SettingsError(
+            "benchmark=True lets cuDNN choose other algorithms on each run, which deterministic=True rules out. Drop one of them."
+        )
+
+
+def warn_of_default_epochs(s: Settings) -> None:
+    """Say once, when a fit begins, that nothing but Lightning's default of 1000 epochs will end it."""
+    if s.max_epochs is None and s.epochs == 1000:
+        warnings.warn(
+            "neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of them; -1 means no limit.",
+            stacklevel=2,
+        )
+
+
+def seconds_of(max_time: str | timedelta | Mapping[str, int]) -> float:
+    """Seconds of a duration as Lightning spells it: "DD:HH:MM:SS", a timedelta, or its keyword arguments.
+
+    Raises:
+        SettingsError: it is none of these.
+    """
+    match max_time:
+        case timedelta():
+            return max_time.total_seconds()
+        case str():
+            parts = re.fullmatch(r"(\d{1,5}):(\d{1,2}):(\d{1,2}):(\d{1,2})", max_time.strip(), re.ASCII)
+            if parts:
+                days, hours, minutes, seconds = map(int, parts.groups())
+                return timedelta(days, seconds, hours=hours, minutes=minutes).total_seconds()
+        case Mapping():
+            if max_time and max_time.keys() <= {"weeks", "days", "hours", "minutes", "seconds"}:
+                return timedelta(**max_time).total_seconds()
+    raise SettingsError(
+        f"max_time={max_time!r} is not a duration. Use 'DD:HH:MM:SS' such as '00:12:00:00' for twelve hours, "
+        "a datetime.timedelta, or a dict such as {'hours': 12}."
+    )
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingsError(f"{name}={value!r} is not a whole number from {least}. Give it one.")
+    return value
+
+
+def _unlimited(name: str, value: Any) -> float:
+    """A count in which -1 stands for no limit."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < -1:
+        raise SettingsError(f"{name}={value!r} is not a whole number. Use one from 0, or -1 for no limit.")
+    return inf if value == -1 else value
+
+
+def _limit(name: str, value: Any) -> int | float:
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise SettingsError(f"{name}={value!r} is no limit. Use a whole number of batches, or a fraction from 0.0 to 1.0.")
+    if isinstance(value, float) and value > 1.0:
+        raise SettingsError(
+            f"{name}={value} is a fraction above 1.0. Use a fraction from 0.0 to 1.0, or {name}={int(value)} for a number of batches."
+        )
+    return value
+
+
+def _interval(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise SettingsError(
+            f"val_check_interval={value!r} is not available. Use a whole number of batches, or a fraction of an epoch up to 1.0."
+        )
+    if isinstance(value, int) and value < 1:
+        raise SettingsError(f"val_check_interval={value} is no interval. Use 1 or more batches, or limit_val_batches=0 for no validation.")
+    if isinstance(value, float) and not 0.0 < value <= 1.0:
+        raise SettingsError(
+            f"val_check_interval={value} is no fraction of an epoch. Use one above 0.0 and up to 1.0, or a whole number of batches."
+        )
+    return value
+
+
+def _clip(value: Any) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise SettingsError(f"gradient_clip_val={value!r} is no limit. Use a number above 0, or None not to clip.")
+    return float(value)
+
+
+def _algorithm(value: Any) -> ClipAlgorithm:
+    match value:
+        case None | "norm":
+            return "norm"
+        case "value":
+            return "value"
+    raise SettingsError(f"gradient_clip_algorithm={value!r} is unknown. Use 'norm' or 'value'.")
+
+
+def _deterministic(value: Any) -> bool | str:
+    if value in (None, False, True, "warn"):
+        return value or False
+    raise SettingsError(f"deterministic={value!r} is unknown. Use True, False or 'warn'.")

@@ -1,0 +1,151 @@
+"""The checkpoint dictionary of a run: how it is made, and how a run takes it back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from leyden._version import LIGHTNING_VERSION
+from leyden.api.callback import Callback
+from leyden.api.datamodule import DataModule
+from leyden.api.hparams import hyperparameters_for_checkpoint
+from leyden.api.module import Module
+from leyden.checkpoint.fill import fill
+from leyden.core.state import State
+from leyden.errors import FormatError, MismatchError
+from leyden.loop.optimizers import SchedulerConfig
+from leyden.loop.progress import loops_of
+from leyden.loop.run import Resume, Run
+from leyden.runtime.seed import random_states
+
+FORMAT = 1
+
+
+def model_part(state: State, module: Module, in_batch_end: bool) -> dict[str, Any]:
+    """What every checkpoint has, one of weights alone too, under Lightning's keys."""
+    return {
+        "epoch": state.epoch,
+        "global_step": state.step,
+        "pytorch-lightning_version": LIGHTNING_VERSION,
+        "state_dict": module.state_dict(),
+        "loops": loops_of(state, in_batch_end),
+    }
+
+
+def training_part(run: Run | None, callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """What a run needs to go on, and weights alone do not have."""
+    states = {callback.state_key: state for callback in callbacks if (state := callback.state_dict())}
+    if run is None:
+        return {"callbacks": states, "optimizer_states": [], "lr_schedulers": []}
+    return {
+        "callbacks": states,
+        "optimizer_states": [run.optimizer.state_dict()],
+        "lr_schedulers": [config.scheduler.state_dict() for config in run.schedulers.configs],
+        "leyden": {
+            "format": FORMAT,
+            "state": run.state.state_dict(),
+            "random": random_states(),
+            "data": run.data.state_dict(),
+            "log": run.log.state_dict(),
+            "validation_rows": list(run.validation.rows),
+        },
+    }
+
+
+def hyperparameter_part(module: Module, datamodule: DataModule | None) -> dict[str, Any]:
+    """The arguments by which module and data module can be built again, and the data module's own state."""
+    part = hyperparameters_for_checkpoint(module)
+    if datamodule is not None:
+        part.update(hyperparameters_for_checkpoint(datamodule, prefix="datamodule_"))
+        if state := datamodule.state_dict():
+            part[type(datamodule).__qualname__] = state
+    return part
+
+
+def restore_weights(checkpoint: dict[str, Any], module: Module, where: str) -> None:
+    """Fill the module from a checkpoint; its own hook may change the checkpoint before.
+
+    Raises:
+        MismatchError: the weights are those of another model; the module is as it was.
+    """
+    module.on_load_checkpoint(checkpoint)
+    weights = checkpoint.get("state_dict")
+    if not isinstance(weights, Mapping):
+        raise FormatError(f"{where} has no weights under the key 'state_dict', so it is not a checkpoint of a module.")
+    fill(module, weights, strict=module.strict_loading, where=where)
+
+
+def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None) -> None:
+    if datamodule is not None and (state := checkpoint.get(type(datamodule).__qualname__)) is not None:
+        datamodule.load_state_dict(state)
+
+
+def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> dict[str, Any]:
+    """The saved state of each callback, by its key; one that nobody asks for is reported."""
+    saved = checkpoint.get("callbacks") or {}
+    known = {callback.state_key for callback in callbacks}
+    lost = [key for key in saved if key not in known]
+    if lost:
+        warnings.warn(
+            f"{where} has the state of callbacks that this trainer does not have: {', '.join(map(str, lost))}. "
+            "Add them to Trainer(callbacks=...) to go on as before.",
+            stacklevel=2,
+        )
+    return dict(saved)
+
+
+def saved_state(checkpoint: Mapping[str, Any], where: str) -> State:
+    """The position of the run that a checkpoint was made in.
+
+    Raises:
+        MismatchError: the checkpoint has weights alone.
+        FormatError: what it says about the position is malformed.
+    """
+    own = checkpoint.get("leyden")
+    if not isinstance(own, Mapping) or own.get("format") != FORMAT:
+        raise MismatchError(
+            f"{where} has weights and no training state, so a run cannot go on from it. Load the weights with "
+            "load_from_checkpoint(), or save with save_weights_only=False to resume."
+        )
+    return State.from_state_dict(own["state"])
+
+
+def restore_optimizers(
+    checkpoint: Mapping[str, Any], optimizer: Optimizer, schedulers: Sequence[SchedulerConfig], where: str
+) -> None:
+    """Give optimizer and schedulers their saved states.
+
+    Raises:
+        MismatchError: the checkpoint was made with another number of them, or with other parameters.
+    """
+    states = checkpoint["optimizer_states"]
+    if len(states) != 1:
+        raise MismatchError(f"{where} has the states of {len(states)} optimizers, and this run has one.")
+    _check_groups(states[0], optimizer, where)
+    optimizer.load_state_dict(states[0])
+    saved = checkpoint["lr_schedulers"]
+    if len(saved) != len(schedulers):
+        raise MismatchError(
+            f"{where} has the states of {len(saved)} learning-rate schedulers, and this run has {len(schedulers)}. "
+            "Resume with the configure_optimizers() that the run was started with."
+        )
+    for config, state in zip(schedulers, saved):
+        config.scheduler.load_state_dict(state)
+
+
+def resume_of(checkpoint: Mapping[str, Any]) -> Resume:
+    own = checkpoint["leyden"]
+    return Resume(random=own["random"], data=own["data"], log=own["log"])
+
+
+def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) -> None:
+    saved = [len(group["params"]) for group in state["param_groups"]]
+    own = [len(group["params"]) for group in optimizer.param_groups]
+    if saved != own:
+        raise MismatchError(
+            f"{where} was made with an optimizer over {saved} parameters, and this run's has {own}, by parameter group. "
+            "Resume with the configure_optimizers() that the run was started with."
+        )

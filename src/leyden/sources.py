@@ -1,0 +1,109 @@
+"""Where loaders come from: the call, the data module or the module, asked when they are first needed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+from leyden.api.data_hooks import DataHooks
+from leyden.api.datamodule import DataModule
+from leyden.api.module import Module
+from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
+from leyden.errors import DataError, ModuleError
+
+Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
+
+
+@final
+@dataclass
+class Source:
+    """The loader, or loaders, of one stage."""
+
+    name: Name
+    given: Any                      # what the call was given; None: ask the owner
+    owner: DataHooks | None         # the data module or module that defines the method; None: nobody does
+
+    @classmethod
+    def of(cls, name: Name, given: Any, datamodule: DataModule | None, module: Module) -> Source:
+        return cls(name, given, next((owner for owner in (datamodule, module) if _defines(owner, name)), None))
+
+    @property
+    def defined(self) -> bool:
+        return self.given is not None or self.owner is not None
+
+    def ask(self) -> Any:
+        if self.given is not None:
+            return self.given
+        return getattr(self.owner, self.name)() if self.owner is not None else None
+
+
+def train_data(source: Source, limit: int | float) -> TrainData:
+    """The training loader of a run.
+
+    Raises:
+        DataError: there is none, or it is several at once.
+    """
+    loader = source.ask()
+    if isinstance(loader, (list, tuple, Mapping)):
+        raise DataError(
+            f"the training loader is a {type(loader).__name__}, which stands for several loaders at once; this version trains "
+            "on one. Return one DataLoader. For a list of ready-made batches, use DataLoader(batches, batch_size=None)."
+        )
+    checked_loader(loader, source.name)
+    _warn_if_empty(loader, source.name)
+    return TrainData(loader, batches_of(loader, limit, "limit_train_batches"))
+
+
+@final
+class EvaluationSource:
+    """The loaders of an evaluation, asked for at the first call and kept."""
+
+    def __init__(self, source: Source, limit: int | float, argument: str, step: str, taken: float) -> None:
+        self.loaded: EvaluationData | None = None
+        self._source = source
+        self._limit = limit
+        self._argument = argument
+        self._step = step
+        self._taken = taken         # positional arguments of the step
+
+    def __call__(self) -> EvaluationData:
+        if self.loaded is None:
+            loaders = _listed(self._source.ask())
+            for loader in loaders:
+                checked_loader(loader, self._source.name)
+                _warn_if_empty(loader, self._source.name)
+            if len(loaders) > 1 and self._taken < 3:
+                raise ModuleError(
+                    f"there are {len(loaders)} loaders, but {self._step}() does not take the loader's number. "
+                    f"Define {self._step}(self, batch, batch_idx, dataloader_idx)."
+                )
+            self.loaded = EvaluationData(loaders, [batches_of(loader, self._limit, self._argument) for loader in loaders])
+        return self.loaded
+
+
+def _listed(loaders: Any) -> list[Any]:
+    match loaders:
+        case None:
+            return []
+        case Mapping():
+            return list(loaders.values())
+        case list() | tuple():
+            return list(loaders)
+    return [loaders]
+
+
+def _defines(owner: DataHooks | None, name: Name) -> bool:
+    if owner is None:
+        return False
+    method = getattr(owner, name)
+    return getattr(method, "__func__", method) is not getattr(DataHooks, name)
+
+
+def _warn_if_empty(loader: Any, name: Name) -> None:
+    if length_of(loader) == 0:
+        warnings.warn(
+            f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a batch is larger than it.",
+            stacklevel=2,
+        )

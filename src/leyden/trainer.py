@@ -1,0 +1,334 @@
+"""Trainer: explicit keywords become Settings, and each entry point a Session that runs a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from leyden.api.callback import Callback
+from leyden.api.datamodule import DataModule
+from leyden.api.module import Module
+from leyden.checkpoint.save import save
+from leyden.core.hooks import HookedList, Hooks
+from leyden.core.metrics import Log
+from leyden.core.stage import TrainerFn
+from leyden.core.state import State
+from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
+from leyden.errors import DetachedError, ModuleError, SettingsError
+from leyden.loggers.logger import Logger
+from leyden.callbacks.text_table import results_table
+from leyden.loop.run import Status
+from leyden.session import Session, run_evaluation, run_fit, run_prediction
+from leyden.settings import refuse_unavailable, resolve
+from leyden.views import TrainerViews
+
+
+class Trainer(TrainerViews):
+    """Runs a Module: training, validation, testing and prediction, with everything around it.
+
+    Args:
+        accelerator: "auto", "cpu", "gpu", "cuda" or "mps".
+        strategy: "auto"; others come with training on several devices.
+        devices: "auto", 1, or [index] for one GPU.
+        num_nodes: 1; more come with training on several devices.
+        precision: "32-true" (the default), "64-true", "16-true", "bf16-true" or "bf16-mixed".
+        logger: a Logger or several, True for a CSV logger, False for none (default: True).
+        callbacks: a Callback or several.
+        fast_dev_run: run so many batches of each loop, to find mistakes; no logger, no checkpoint.
+        max_epochs: end after so many epochs; -1 for no limit (default: 1000, unless max_steps or max_time is set).
+        min_epochs: do not stop early before so many epochs.
+        max_steps: end after so many optimizer steps; -1 for no limit.
+        min_steps: do not stop early before so many optimizer steps.
+        max_time: end after so much time: "DD:HH:MM:SS", a timedelta, or a dict of its arguments.
+        limit_train_batches: an int is a number of batches of an epoch, a float a fraction; as in the next three.
+        limit_val_batches: of each validation loader.
+        limit_test_batches: of each test loader.
+        limit_predict_batches: of each prediction loader.
+        overfit_batches: 0; others come with the data options.
+        val_check_interval: validate every so many batches (int) or this fraction of an epoch (float).
+        check_val_every_n_epoch: validate in every n-th epoch; None counts val_check_interval across epochs.
+        num_sanity_val_steps: validation batches to run before training; -1 for all (default: 2).
+        log_every_n_steps: optimizer steps between two rows of step metrics (default: 50).
+        enable_checkpointing: add a ModelCheckpoint where there is none (default: True).
+        enable_progress_bar: add a progress bar where there is none (default: True).
+        enable_model_summary: print the layers before training (default: True).
+        accumulate_grad_batches: batches of which the gradients are averaged for one optimizer step.
+        gradient_clip_val: limit of the gradients.
+        gradient_clip_algorithm: "norm" (the default) or "value".
+        deterministic: demand deterministic algorithms; "warn" only warns where there is none.
+        benchmark: let cuDNN look for the fastest algorithm.
+        inference_mode: validate, test and predict under inference mode instead of no_grad.
+        use_distributed_sampler: has no effect on one device.
+        profiler: None; profilers come later.
+        detect_anomaly: let autograd find the operation behind a NaN.
+        barebones: False; it would remove nothing, since nothing idle costs anything.
+        plugins: None; they come with training on several devices.
+        sync_batchnorm: has no effect on one device.
+        reload_dataloaders_every_n_epochs: 0; others come with the data options.
+        default_root_dir: where loggers and checkpoints write (default: the current directory).
+        enable_autolog_hparams: write the hyperparameters of module and data module to the loggers.
+        model_registry: None; Leyden has no hosted registry.
+
+    Raises:
+        SettingsError: an argument has no meaning, is not available, or contradicts another.
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: str = "auto",
+        strategy: str = "auto",
+        devices: Sequence[int] | str | int = "auto",
+        num_nodes: int = 1,
+        precision: str | int | None = None,
+        logger: Logger | Iterable[Logger] | bool | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
+        fast_dev_run: int | bool = False,
+        max_epochs: int | None = None,
+        min_epochs: int | None = None,
+        max_steps: int = -1,
+        min_steps: int | None = None,
+        max_time: str | timedelta | Mapping[str, int] | None = None,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | None = None,
+        check_val_every_n_epoch: int | None = 1,
+        num_sanity_val_steps: int | None = None,
+        log_every_n_steps: int | None = None,
+        enable_checkpointing: bool | None = None,
+        enable_progress_bar: bool | None = None,
+        enable_model_summary: bool | None = None,
+        accumulate_grad_batches: int = 1,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+        deterministic: bool | Literal["warn"] | None = None,
+        benchmark: bool | None = None,
+        inference_mode: bool = True,
+        use_distributed_sampler: bool = True,
+        profiler: Any = None,
+        detect_anomaly: bool = False,
+        barebones: bool = False,
+        plugins: Any = None,
+        sync_batchnorm: bool = False,
+        reload_dataloaders_every_n_epochs: int = 0,
+        default_root_dir: str | Path | None = None,
+        enable_autolog_hparams: bool = True,
+        model_registry: str | None = None,
+    ) -> None:
+        refuse_unavailable(
+            strategy=strategy,
+            num_nodes=num_nodes,
+            overfit_batches=overfit_batches,
+            profiler=profiler,
+            barebones=barebones,
+            plugins=plugins,
+            reload_dataloaders_every_n_epochs=reload_dataloaders_every_n_epochs,
+            model_registry=model_registry,
+        )
+        self.settings = resolve(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+            fast_dev_run=fast_dev_run,
+            max_epochs=max_epochs,
+            min_epochs=min_epochs,
+            max_steps=max_steps,
+            min_steps=min_steps,
+            max_time=max_time,
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            limit_test_batches=limit_test_batches,
+            limit_predict_batches=limit_predict_batches,
+            val_check_interval=val_check_interval,
+            check_val_every_n_epoch=check_val_every_n_epoch,
+            num_sanity_val_steps=num_sanity_val_steps,
+            log_every_n_steps=log_every_n_steps,
+            accumulate_grad_batches=accumulate_grad_batches,
+            gradient_clip_val=gradient_clip_val,
+            gradient_clip_algorithm=gradient_clip_algorithm,
+            deterministic=deterministic,
+            benchmark=benchmark,
+            inference_mode=inference_mode,
+            detect_anomaly=detect_anomaly,
+            enable_autolog_hparams=enable_autolog_hparams,
+            default_root_dir=default_root_dir,
+        )
+        self.loggers: list[Logger] = loggers_for(logger, self.settings)
+        self.callbacks: list[Callback] = HookedList(
+            callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
+        )
+        self.state = Status()
+        self._position = State()
+        self._log = Log(self.settings.device)
+        self._hooks = Hooks()
+        self._session: Session | None = None
+        self._ckpt_path: Path | None = None
+
+    def fit(
+        self,
+        model: Module,
+        train_dataloaders: Any = None,
+        val_dataloaders: Any = None,
+        datamodule: DataModule | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+    ) -> None:
+        """Train a module.
+
+        Args:
+            model: the module.
+            train_dataloaders: the training loader, or a DataModule; left out, the module's own.
+            val_dataloaders: the validation loader, or a list of them.
+            datamodule: a DataModule instead of loaders.
+            ckpt_path: a checkpoint to resume from: a path, "last" or "best".
+            weights_only: accepted for compatibility; loading is always safe.
+
+        Raises:
+            UsageError: something that training needs is missing or contradicts something else.
+            CheckpointError: the checkpoint is damaged, malformed or belongs to another model.
+        """
+        train_dataloaders, datamodule = _either(train_dataloaders, datamodule, val_dataloaders)
+        with self._open(TrainerFn.FITTING, model, datamodule, ckpt_path) as session:
+            run_fit(session, train_dataloaders, val_dataloaders)
+
+    def validate(
+        self,
+        model: Module | None = None,
+        dataloaders: Any = None,
+        ckpt_path: str | Path | None = None,
+        verbose: bool = True,
+        datamodule: DataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> list[dict[str, float]]:
+        """Run the validation loop once; returns a dict of metrics for each loader.
+
+        Args:
+            model: the module; left out, the one that was fitted, with the weights of its best checkpoint.
+            dataloaders: a loader, a list of them, or a DataModule.
+            ckpt_path: a checkpoint to take the weights from: a path, "last" or "best".
+            verbose: print the results as a table.
+            datamodule: a DataModule instead of loaders.
+            weights_only: accepted for compatibility; loading is always safe.
+        """
+        return self._evaluate(TrainerFn.VALIDATING, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def test(
+        self,
+        model: Module | None = None,
+        dataloaders: Any = None,
+        ckpt_path: str | Path | None = None,
+        verbose: bool = True,
+        datamodule: DataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> list[dict[str, float]]:
+        """Run the test loop once; arguments and answer are those of ``validate``."""
+        return self._evaluate(TrainerFn.TESTING, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def predict(
+        self,
+        model: Module | None = None,
+        dataloaders: Any = None,
+        datamodule: DataModule | None = None,
+        return_predictions: bool | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+    ) -> list[Any] | None:
+        """Run the prediction loop once; returns what ``predict_step`` returned for each batch.
+
+        Args:
+            model: the module; left out, the one that was fitted, with the weights of its best checkpoint.
+            dataloaders: a loader, a list of them, or a DataModule.
+            datamodule: a DataModule instead of loaders.
+            return_predictions: False keeps nothing, for callbacks that write predictions away; the answer is None.
+            ckpt_path: a checkpoint to take the weights from: a path, "last" or "best".
+            weights_only: accepted for compatibility; loading is always safe.
+
+        Returns:
+            A list of predictions, or one for each loader where there are several.
+        """
+        dataloaders, datamodule = _either(dataloaders, datamodule)
+        keep = return_predictions is not False
+        with self._open(TrainerFn.PREDICTING, model, datamodule, ckpt_path) as session:
+            predictions = run_prediction(session, dataloaders, keep)
+        if not keep:
+            return None
+        return predictions[0] if len(predictions) == 1 else predictions
+
+    def save_checkpoint(
+        self, filepath: str | Path, weights_only: bool | None = None, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint of this moment.
+
+        Args:
+            filepath: where to; the file is replaced whole or not at all.
+            weights_only: leave out what only a resumed run needs.
+            storage_options: None; they come with remote storage.
+
+        Raises:
+            EncodeError: something in the checkpoint has no safe encoding; the message names it.
+        """
+        if self._session is None:
+            raise DetachedError("save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it.")
+        save(self._session.dump(bool(weights_only)), Path(filepath).expanduser())
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        """Print without tearing the progress bar."""
+        bar = self.progress_bar_callback
+        (print if bar is None else bar.print)(*args, **kwargs)
+
+    def _evaluate(
+        self,
+        fn: TrainerFn,
+        model: Module | None,
+        dataloaders: Any,
+        ckpt_path: str | Path | None,
+        verbose: bool,
+        datamodule: DataModule | None,
+    ) -> list[dict[str, float]]:
+        dataloaders, datamodule = _either(dataloaders, datamodule)
+        with self._open(fn, model, datamodule, ckpt_path) as session:
+            results = run_evaluation(session, dataloaders)
+        if verbose and self.is_global_zero and any(results):
+            print(results_table(results))
+        return results
+
+    def _open(self, fn: TrainerFn, model: Module | None, datamodule: DataModule | None, ckpt_path: str | Path | None) -> Session:
+        earlier = self._session
+        module = model if model is not None else (earlier.module if earlier is not None else None)
+        if not isinstance(module, Module):
+            found = "no model, and this trainer has run none" if module is None else f"a {type(module).__name__} as model"
+            raise ModuleError(f"{fn}() was given {found}. Pass an object of a subclass of leyden.Module.")
+        if datamodule is None and model is None and earlier is not None:
+            datamodule = earlier.datamodule
+        self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self.callbacks)
+        self._session = Session(
+            trainer=self,
+            settings=self.settings,
+            fn=fn,
+            module=module,
+            datamodule=datamodule,
+            callbacks=self.callbacks,  # type: ignore[arg-type]
+            loggers=self.loggers,
+            hooks=self._hooks,
+            log=self._log,
+            status=self.state,
+            state=self._position,
+            ckpt_path=self._ckpt_path,
+        )
+        return self._session
+
+
+def _either(loaders: Any, datamodule: DataModule | None, val_loaders: Any = None) -> tuple[Any, DataModule | None]:
+    """Loaders or a data module, whichever the call was given; a data module may stand in the place of the loaders."""
+    if isinstance(loaders, DataModule):
+        if datamodule is not None:
+            raise SettingsError("two data modules were given, one of them in the place of loaders. Give one.")
+        loaders, datamodule = None, loaders
+    if datamodule is not None and (loaders is not None or val_loaders is not None):
+        raise SettingsError("both loaders and a data module were given. Give one of them.")
+    return loaders, datamodule

@@ -1,0 +1,384 @@
+"""What programs read of a Trainer: properties that delegate to the one owner of each fact."""
+
+from __future__ import annotations
+
+from math import ceil, inf
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from leyden.api.callback import Callback
+from leyden.api.datamodule import DataModule
+from leyden.api.module import Module
+from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.early_stopping import EarlyStopping
+from leyden.callbacks.progress_bar import ProgressBar
+from leyden.core.metrics import Log
+from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
+from leyden.core.state import State
+from leyden.data.loader import EvaluationData
+from leyden.loggers.logger import Logger
+from leyden.loop.optimizers import SchedulerConfig
+from leyden.loop.run import Status
+from leyden.session import Session
+from leyden.settings import Settings
+
+
+class TrainerViews:
+    """The readable side of a Trainer, under Lightning's names."""
+
+    settings: Settings
+    loggers: list[Logger]
+    callbacks: list[Callback]
+    state: Status
+    _position: State
+    _log: Log
+    _session: Session | None
+    _ckpt_path: Path | None
+
+    # Where the run is.
+
+    @property
+    def current_epoch(self) -> int:
+        """Epochs completed; inside an epoch, its number from 0."""
+        return self._position.epoch
+
+    @property
+    def global_step(self) -> int:
+        """Optimizer steps taken."""
+        return self._position.step
+
+    @property
+    def logged_steps(self) -> int:
+        """Batches after which the optimizer stepped, before the current one: the x axis of the loggers."""
+        return self._position.log_step
+
+    @property
+    def is_last_batch(self) -> bool:
+        """Is the current training batch the last of its epoch?"""
+        return self._position.last
+
+    @property
+    def should_stop(self) -> bool:
+        """Has someone asked to stop? Set it to True to end the run after the current batch and a last validation."""
+        return self._position.stop
+
+    @should_stop.setter
+    def should_stop(self, stop: bool) -> None:
+        self._position.stop = stop
+
+    @property
+    def validation_due(self) -> bool:
+        """In ``on_train_batch_end``: does a validation follow? Callbacks that save wait for it."""
+        return self._position.at == "validate"
+
+    @property
+    def training(self) -> bool:
+        return self.state.stage == RunningStage.TRAINING
+
+    @property
+    def validating(self) -> bool:
+        return self.state.stage == RunningStage.VALIDATING
+
+    @property
+    def testing(self) -> bool:
+        return self.state.stage == RunningStage.TESTING
+
+    @property
+    def predicting(self) -> bool:
+        return self.state.stage == RunningStage.PREDICTING
+
+    @property
+    def sanity_checking(self) -> bool:
+        return self.state.stage == RunningStage.SANITY_CHECKING
+
+    @property
+    def evaluating(self) -> bool:
+        return self.state.stage is not None and self.state.stage.evaluating
+
+    @property
+    def interrupted(self) -> bool:
+        """Did an exception or an interrupt end the last call?"""
+        return self.state.status == TrainerStatus.INTERRUPTED
+
+    @property
+    def received_sigterm(self) -> bool:
+        return False
+
+    # What was logged.
+
+    @property
+    def callback_metrics(self) -> dict[str, Tensor]:
+        """Every metric logged, as callbacks may act on it."""
+        return self._log.callback_metrics
+
+    @property
+    def logged_metrics(self) -> dict[str, Tensor]:
+        """Every metric meant for the loggers."""
+        return self._log.logged_metrics
+
+    @property
+    def progress_bar_metrics(self) -> dict[str, float]:
+        """Every metric meant for the progress bar. Reading it fetches the values from the device."""
+        return self._log.progress_bar_metrics
+
+    # What it was told.
+
+    @property
+    def max_epochs(self) -> int | None:
+        """-1 stands for no limit; None until fit has decided."""
+        if self.settings.max_epochs is None and self._fitted is None:
+            return None
+        return _or_minus_one(self.settings.epochs)
+
+    @property
+    def min_epochs(self) -> int | None:
+        return self.settings.min_epochs
+
+    @property
+    def max_steps(self) -> int:
+        """-1 stands for no limit."""
+        return _or_minus_one(self.settings.max_steps)
+
+    @property
+    def min_steps(self) -> int | None:
+        return self.settings.min_steps or None
+
+    @property
+    def fast_dev_run(self) -> int:
+        return self.settings.fast_dev_run
+
+    @property
+    def accumulate_grad_batches(self) -> int:
+        return self.settings.accumulate_grad_batches
+
+    @property
+    def gradient_clip_val(self) -> float | None:
+        return self.settings.gradient_clip_val or None
+
+    @property
+    def gradient_clip_algorithm(self) -> str | None:
+        return self.settings.gradient_clip_algorithm
+
+    @property
+    def log_every_n_steps(self) -> int:
+        return self.settings.log_every_n_steps
+
+    @property
+    def val_check_interval(self) -> int | float:
+        return self.settings.val_check_interval
+
+    @property
+    def check_val_every_n_epoch(self) -> int | None:
+        return self.settings.check_val_every_n_epoch
+
+    @property
+    def num_sanity_val_steps(self) -> int | float:
+        return self.settings.num_sanity_val_steps
+
+    @property
+    def limit_train_batches(self) -> int | float:
+        return self.settings.limit_train_batches
+
+    @property
+    def limit_val_batches(self) -> int | float:
+        return self.settings.limit_val_batches
+
+    @property
+    def limit_test_batches(self) -> int | float:
+        return self.settings.limit_test_batches
+
+    @property
+    def limit_predict_batches(self) -> int | float:
+        return self.settings.limit_predict_batches
+
+    @property
+    def precision(self) -> str:
+        return self.settings.precision.name
+
+    @property
+    def default_root_dir(self) -> str:
+        return str(self.settings.default_root_dir)
+
+    @property
+    def ckpt_path(self) -> str | None:
+        """The checkpoint that the current or last call was given."""
+        return None if self._ckpt_path is None else str(self._ckpt_path)
+
+    @property
+    def barebones(self) -> bool:
+        return False
+
+    # What it works with.
+
+    @property
+    def lightning_module(self) -> Module | None:
+        return self._session.module if self._session is not None else None
+
+    @property
+    def model(self) -> Module | None:
+        return self.lightning_module
+
+    @property
+    def datamodule(self) -> DataModule | None:
+        return self._session.datamodule if self._session is not None else None
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        return self._session.optimizers if self._session is not None else []
+
+    @property
+    def lr_scheduler_configs(self) -> list[SchedulerConfig]:
+        return self._session.schedulers if self._session is not None else []
+
+    @property
+    def train_dataloader(self) -> Any:
+        return self._fitted.training_data().loader if self._fitted is not None and self._fitted.run is not None else None
+
+    @property
+    def val_dataloaders(self) -> Any:
+        return self._loaders(TrainerFn.FITTING, TrainerFn.VALIDATING)
+
+    @property
+    def test_dataloaders(self) -> Any:
+        return self._loaders(TrainerFn.TESTING)
+
+    @property
+    def predict_dataloaders(self) -> Any:
+        return self._loaders(TrainerFn.PREDICTING)
+
+    @property
+    def num_training_batches(self) -> int | float:
+        """Batches of an epoch; inf where the loader does not tell, or before it was asked."""
+        if self._fitted is None or self._fitted.run is None:
+            return inf
+        return self._fitted.run.data.size
+
+    @property
+    def num_val_batches(self) -> list[int | float]:
+        return self._sizes(TrainerFn.FITTING, TrainerFn.VALIDATING)
+
+    @property
+    def num_sanity_val_batches(self) -> list[int | float]:
+        return [min(size, self.settings.num_sanity_val_steps) for size in self._sizes(TrainerFn.FITTING)]
+
+    @property
+    def num_test_batches(self) -> list[int | float]:
+        return self._sizes(TrainerFn.TESTING)
+
+    @property
+    def num_predict_batches(self) -> list[int | float]:
+        return self._sizes(TrainerFn.PREDICTING)
+
+    @property
+    def enable_validation(self) -> bool:
+        """Does fit validate?"""
+        return self._session is not None and self._session.validates
+
+    @property
+    def estimated_stepping_batches(self) -> int | float:
+        """Optimizer steps that fit will take, for schedulers that must know; asks for the training loader if need be."""
+        if self._fitted is None:
+            return inf
+        batches, epochs = self._fitted.training_data().size, self.settings.epochs
+        if batches == inf or epochs == inf:
+            return self.settings.max_steps
+        return min(ceil(batches / self.settings.accumulate_grad_batches) * max(int(epochs), 1), self.settings.max_steps)
+
+    @property
+    def logger(self) -> Logger | None:
+        """The first logger."""
+        return self.loggers[0] if self.loggers else None
+
+    @logger.setter
+    def logger(self, logger: Logger | None) -> None:
+        self.loggers = [] if logger is None else [logger]
+
+    @property
+    def log_dir(self) -> str | None:
+        """Where the first logger writes, or the root directory."""
+        return self.logger.log_dir or self.logger.save_dir if self.logger is not None else self.default_root_dir
+
+    @property
+    def checkpoint_callback(self) -> Checkpoint | None:
+        return next(iter(self.checkpoint_callbacks), None)
+
+    @property
+    def checkpoint_callbacks(self) -> list[Checkpoint]:
+        return [callback for callback in self.callbacks if isinstance(callback, Checkpoint)]
+
+    @property
+    def early_stopping_callback(self) -> EarlyStopping | None:
+        return next(iter(self.early_stopping_callbacks), None)
+
+    @property
+    def early_stopping_callbacks(self) -> list[EarlyStopping]:
+        return [callback for callback in self.callbacks if isinstance(callback, EarlyStopping)]
+
+    @property
+    def progress_bar_callback(self) -> ProgressBar | None:
+        return next((callback for callback in self.callbacks if isinstance(callback, ProgressBar)), None)
+
+    # One process on one device.
+
+    @property
+    def is_global_zero(self) -> bool:
+        return True
+
+    @property
+    def global_rank(self) -> int:
+        return 0
+
+    @property
+    def local_rank(self) -> int:
+        return 0
+
+    @property
+    def node_rank(self) -> int:
+        return 0
+
+    @property
+    def world_size(self) -> int:
+        return 1
+
+    @property
+    def num_nodes(self) -> int:
+        return 1
+
+    @property
+    def num_devices(self) -> int:
+        return 1
+
+    @property
+    def device_ids(self) -> list[int]:
+        return [self.settings.device.index or 0]
+
+    @property
+    def root_device(self) -> torch.device:
+        return self.settings.device
+
+    @property
+    def _fitted(self) -> Session | None:
+        session = self._session
+        return session if session is not None and session.fn is TrainerFn.FITTING else None
+
+    def _evaluation_data(self, *fns: TrainerFn) -> EvaluationData | None:
+        session = self._session
+        return session.evaluation_data if session is not None and session.fn in fns else None
+
+    def _loaders(self, *fns: TrainerFn) -> Any:
+        data = self._evaluation_data(*fns)
+        if data is None or not data.loaders:
+            return None
+        return data.loaders[0] if len(data.loaders) == 1 else data.loaders
+
+    def _sizes(self, *fns: TrainerFn) -> list[int | float]:
+        data = self._evaluation_data(*fns)
+        return [] if data is None else list(data.sizes)
+
+
+def _or_minus_one(limit: float) -> int:
+    return -1 if limit == inf else int(limit)
