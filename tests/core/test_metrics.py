@@ -343,11 +343,17 @@ def test_several_loaders_are_told_apart_by_a_suffix():
 
 
 def test_the_epoch_of_a_loader_is_seen_when_the_next_one_begins():
-    log = begun(stage=VALIDATING, loaders=2)
-    log.log("x", 1.0)
+    log = Log()
+    log.open(VALIDATING, 2)
+    log.hook = "on_validation_start"
+    log.log("all", 1.0)
+    batch(log, VALIDATING).log("x", 1.0)
+    log.log("own", 2.0, add_dataloader_idx=False)
     assert log.callback_metrics == {}
     batch(log, VALIDATING, loader=1)
-    assert numbers(log.callback_metrics) == {"x/dataloader_idx_0": 1.0}
+    assert numbers(log.callback_metrics) == {"x/dataloader_idx_0": 1.0, "own": 2.0}
+    log.end_batches()
+    assert numbers(log.callback_metrics) == {"all": 1.0, "x/dataloader_idx_0": 1.0, "own": 2.0}
 
 
 def test_a_hook_that_runs_once_for_all_loaders_has_no_suffix():
