@@ -1,0 +1,1 @@
+"""What Leyden costs, measured beside a plain loop and pytorch-lightning."""
