@@ -54,8 +54,10 @@ PER_BUILD = '/^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ {skip = 1; ne
 lock:
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet uv
-	$(LOCK) requirements/run.in | awk $(PER_BUILD) > requirements/run.txt
-	$(LOCK) requirements/run.in requirements/dev.in | awk $(PER_BUILD) > requirements/dev.txt
+	$(LOCK) requirements/run.in --output-file $(VENV)/lock/run.txt
+	$(LOCK) requirements/run.in requirements/dev.in --output-file $(VENV)/lock/dev.txt
+	awk $(PER_BUILD) $(VENV)/lock/run.txt > requirements/run.txt
+	awk $(PER_BUILD) $(VENV)/lock/dev.txt > requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
