@@ -31,7 +31,8 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
             return [CSVLogger(str(settings.default_root_dir))]
         case Logger():
             return [given]
-    loggers = list(given)  # type: ignore[arg-type]
+        case _:
+            loggers = list(given)
     for logger in loggers:
         if not isinstance(logger, Logger):
             raise SettingsError(f"logger has a {type(logger).__name__} in it. Use Logger objects, True for the default, or False.")

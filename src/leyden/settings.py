@@ -296,7 +296,8 @@ def _algorithm(value: Any) -> ClipAlgorithm:
             return "norm"
         case "value":
             return "value"
-    raise SettingsError(f"gradient_clip_algorithm={value!r} is unknown. Use 'norm' or 'value'.")
+        case _:
+            raise SettingsError(f"gradient_clip_algorithm={value!r} is unknown. Use 'norm' or 'value'.")
 
 
 def _deterministic(value: Any) -> bool | str:

@@ -91,7 +91,8 @@ def _listed(loaders: Any) -> list[Any]:
             return list(loaders.values())
         case list() | tuple():
             return list(loaders)
-    return [loaders]
+        case _:
+            return [loaders]
 
 
 def _defines(owner: DataHooks | None, name: Name) -> bool:

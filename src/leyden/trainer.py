@@ -159,7 +159,7 @@ class Trainer(TrainerViews):
             default_root_dir=default_root_dir,
         )
         self.loggers: list[Logger] = loggers_for(logger, self.settings)
-        self.callbacks: list[Callback] = HookedList(
+        self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
         )
         self.state = Status()
@@ -299,7 +299,7 @@ class Trainer(TrainerViews):
 
     def _open(self, fn: TrainerFn, model: Module | None, datamodule: DataModule | None, ckpt_path: str | Path | None) -> Session:
         earlier = self._session
-        module = model if model is not None else (earlier.module if earlier is not None else None)
+        module: object = model if model is not None else (earlier.module if earlier is not None else None)
         if not isinstance(module, Module):
             found = "no model, and this trainer has run none" if module is None else f"a {type(module).__name__} as model"
             raise ModuleError(f"{fn}() was given {found}. Pass an object of a subclass of leyden.Module.")
@@ -312,7 +312,7 @@ class Trainer(TrainerViews):
             fn=fn,
             module=module,
             datamodule=datamodule,
-            callbacks=self.callbacks,  # type: ignore[arg-type]
+            callbacks=self._callbacks,
             loggers=self.loggers,
             hooks=self._hooks,
             log=self._log,

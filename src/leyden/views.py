@@ -16,6 +16,7 @@ from leyden.api.module import Module
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.early_stopping import EarlyStopping
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.core.hooks import HookedList
 from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
@@ -32,8 +33,8 @@ class TrainerViews:
 
     settings: Settings
     loggers: list[Logger]
-    callbacks: list[Callback]
     state: Status
+    _callbacks: HookedList
     _position: State
     _log: Log
     _session: Session | None
@@ -287,6 +288,15 @@ class TrainerViews:
         if batches == inf or epochs == inf:
             return self.settings.max_steps
         return min(ceil(batches / self.settings.accumulate_grad_batches) * max(int(epochs), 1), self.settings.max_steps)
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """Who listens, in order. The list may be changed, during a run too."""
+        return self._callbacks
+
+    @callbacks.setter
+    def callbacks(self, callbacks: list[Callback]) -> None:
+        self._callbacks[:] = callbacks
 
     @property
     def logger(self) -> Logger | None:

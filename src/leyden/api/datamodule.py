@@ -61,7 +61,8 @@ class DataModule(DataHooks, Hyperparameters):
                     )
                 case Iterable():
                     return [loader(item, shuffle) for item in dataset]
-            return dataset
+                case _:
+                    return dataset
 
         made = cls(**datamodule_kwargs)
         for name, dataset in (("train", train_dataset), ("val", val_dataset), ("test", test_dataset), ("predict", predict_dataset)):

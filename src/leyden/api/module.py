@@ -52,7 +52,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
         return {**self.__dict__, "_trainer": None, "_attached": None}
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         probe = fn(torch.empty(0, device=self._device, dtype=self._dtype))      # also right where there are no parameters
         self._device, self._dtype = probe.device, probe.dtype
         return self
@@ -99,13 +99,13 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute gradients of ``loss``."""
-        loss.backward(*args, **kwargs)  # type: ignore[no-untyped-call]
+        loss.backward(*args, **kwargs)
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Optimizer, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
         """Step the optimizer. The closure computes loss and gradients, and must be called exactly once by most optimizers."""
-        optimizer.step(closure=optimizer_closure)  # type: ignore[arg-type]
+        optimizer.step(closure=optimizer_closure)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
         """Clear the gradients, at the start of each accumulation window."""

@@ -234,6 +234,6 @@ class HookedList(list[Any]):
         super().__delitem__(index)
         self._after()
 
-    def __iadd__(self, items: Iterable[Any]) -> Self:
+    def __iadd__(self, items: Iterable[Any]) -> Self:  # type: ignore[misc]
         self.extend(items)
         return self

@@ -44,7 +44,7 @@ class RunningStage(_Text):
         """How loaders of the stage are named: ``train_dataloader``, ``val_dataloader``, …"""
         if self in (RunningStage.VALIDATING, RunningStage.SANITY_CHECKING):
             return "val"
-        return self.value
+        return str(self.value)
 
 
 class TrainerStatus(_Text):

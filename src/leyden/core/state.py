@@ -63,13 +63,13 @@ class State:
         Raises:
             FormatError: a field is missing, unknown, of another type or negative.
         """
-        expected = {field.name: type(field.default) for field in fields(cls)}
+        expected: dict[str, type] = {own.name: type(own.default) for own in fields(cls)}
         if saved.keys() != expected.keys():
             odd = sorted(saved.keys() ^ expected.keys())
             raise FormatError(f"the saved position of the run has missing or unknown fields: {', '.join(map(str, odd))}")
         for name, kind in expected.items():
             value = saved[name]
-            if type(value) is not kind or (kind in (int, float) and not value >= 0):
+            if type(value) is not kind or (isinstance(value, (int, float)) and not value >= 0):
                 raise FormatError(f"the saved position of the run has {name}={value!r}, which is not a valid {kind.__name__}")
         if saved["at"] not in _AT:
             raise FormatError(f"the saved position of the run has at={saved['at']!r}; known are {', '.join(_AT)}")

@@ -41,8 +41,8 @@ def map_leaves(batch: Any, tensor: Callable[[Tensor], Any], other: Callable[[Any
         return kind((key, map_leaves(item, tensor, other)) for key, item in batch.items())
     if kind is defaultdict:
         return defaultdict(batch.default_factory, {key: map_leaves(item, tensor, other) for key, item in batch.items()})
-    if isinstance(batch, tuple) and callable(getattr(batch, "_make", None)):
-        return batch._make(map_leaves(item, tensor, other) for item in batch)
+    if isinstance(batch, tuple) and callable(make := getattr(batch, "_make", None)):
+        return make(map_leaves(item, tensor, other) for item in batch)
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type) and not callable(getattr(batch, "to", None)):
         return _map_fields(batch, tensor, other)
     return other(batch)

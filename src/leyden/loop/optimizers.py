@@ -114,7 +114,7 @@ def _read_scheduler(given: Any, monitor: str | None) -> SchedulerConfig:
         config = SchedulerConfig(**known)
     if config.interval not in ("epoch", "step"):
         raise ModuleError(f"an lr_scheduler has interval={config.interval!r}. Use 'epoch' or 'step'.")
-    if not isinstance(config.frequency, int) or config.frequency < 1:
+    if type(config.frequency) is not int or config.frequency < 1:
         raise ModuleError(f"an lr_scheduler has frequency={config.frequency!r}. Use a whole number from 1.")
     if config.reduce_on_plateau and config.monitor is None:
         raise ModuleError(

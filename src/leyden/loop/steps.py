@@ -50,7 +50,7 @@ def way_to_device(module: Module, datamodule: DataModule | None, device: torch.d
     transfer = _override("transfer_batch_to_device", module, datamodule)
     after = _override("on_after_batch_transfer", module, datamodule)
     cast = precision.weights if precision.weights != torch.float32 else None
-    if before is transfer is after is cast is None:
+    if before is None and transfer is None and after is None and cast is None:
         return lambda batch, _: move_to_device(batch, device)
 
     def to_device(batch: Any, loader: int) -> Any:

@@ -48,14 +48,16 @@ def _index(devices: int | str | Sequence[int]) -> int:
             return index
         case [int(index)]:
             raise SettingsError(f"devices=[{index}], but PyTorch sees {torch.cuda.device_count()} CUDA devices.")
-    raise _several(devices)
+        case _:
+            raise _several(devices)
 
 
 def _checked_single(kind: str, devices: int | str | Sequence[int]) -> str:
     match devices:
         case "auto" | "1" | 1 | [0]:
             return kind
-    raise _several(devices)
+        case _:
+            raise _several(devices)
 
 
 def _several(devices: object) -> SettingsError:
