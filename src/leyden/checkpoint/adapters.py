@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from leyden.checkpoint import tensors
+from leyden.checkpoint.containers import ATTRIBUTE_DICT
 from leyden.errors import CheckpointError
 from leyden.wire.values import Adapter
 
@@ -16,5 +17,5 @@ def adapters(fetch: tensors.Fetch) -> tuple[Adapter, ...]:
     try:
         from leyden.checkpoint import arrays
     except ModuleNotFoundError:  # torch runs without numpy, and then no value is numpy's
-        return tensors.adapters(fetch)
-    return (*tensors.adapters(fetch), *arrays.adapters())
+        return (*tensors.adapters(fetch), ATTRIBUTE_DICT)
+    return (*tensors.adapters(fetch), *arrays.adapters(), ATTRIBUTE_DICT)
