@@ -50,6 +50,7 @@ def test_a_metric_object_is_reset_at_the_end_of_its_epoch_and_not_before():
 def test_a_metric_that_is_only_updated_has_no_step_value():
     log, metric = Log(), torchmetrics.MeanMetric()
     log.open(RunningStage.TRAINING)
+    log.begin_batch(torch.zeros(2))
     log.hook = "training_step"
     metric.update(torch.tensor(1.0))
     log.log("m", metric, on_step=True, on_epoch=True)

@@ -112,6 +112,14 @@ def test_what_was_logged_when_training_started_belongs_to_the_first_epoch():
     assert numbers(log.epoch_metrics()) == {"loss": 3.0}
 
 
+def test_what_was_logged_before_the_first_batch_is_seen_until_it_begins():
+    log = Log()
+    log.open(VALIDATING)
+    log.hook = "on_validation_start"
+    log.log("start", 1.0)
+    assert numbers(log.callback_metrics) == {"start": 1.0}
+
+
 def test_the_hook_at_the_end_of_an_epoch_may_log_for_it():
     log = begun()
     log.end_batches()
@@ -347,7 +355,8 @@ def test_the_epoch_of_a_loader_is_seen_when_the_next_one_begins():
     log.open(VALIDATING, 2)
     log.hook = "on_validation_start"
     log.log("all", 1.0)
-    batch(log, VALIDATING).log("x", 1.0)
+    batch(log, VALIDATING)
+    log.log("x", 1.0)
     log.log("own", 2.0, add_dataloader_idx=False)
     assert log.callback_metrics == {}
     batch(log, VALIDATING, loader=1)

@@ -39,8 +39,8 @@ class Log:
     """Collects what is logged; nothing is moved, reduced or converted before somebody reads it.
 
     The loop calls ``open`` at the start of an epoch or evaluation, ``begin_batch`` for each batch, ``end_batches``
-    after the last one (from then on readers see the values of the epoch) and ``close`` at the end. An evaluation inside
-    an epoch opens and closes its own board above that of the epoch.
+    after the last one and ``close`` at the end. Readers see the values of the batch in between, and those of the epoch
+    before and after. An evaluation inside an epoch opens and closes its own board above that of the epoch.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -267,7 +267,7 @@ class Log:
             board = self._boards[-1]
             # Callbacks get no step values of an evaluation.
             self._published.step(self._slots.values(), callback=board.stage is RunningStage.TRAINING)
-            if board.batches_over:
+            if board.batches_over or not board.begun:
                 self._published.epoch(board.all())
 
     def state_dict(self) -> dict[str, Any]:

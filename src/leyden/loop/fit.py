@@ -18,6 +18,7 @@ from leyden.runtime.seed import restore_random_states
 def fit(run: Run) -> None:
     """Train until the plan says that it is finished."""
     run.since = monotonic() - run.state.elapsed
+    run.log.open(RunningStage.TRAINING)                     # what on_train_start logs belongs to the first epoch
     run.hooks.on_train_start()
     if run.resume is not None:
         pick_up(run)
