@@ -5,6 +5,7 @@ LeydenError
 │   ├── SettingsError       an argument, or a combination of arguments, of Trainer or of a callback
 │   ├── ModuleError         a method of a module or data module that is missing or answers wrongly
 │   ├── DataError           a loader that is missing, empty or of the wrong kind
+│   ├── HparamsError        hyperparameters that cannot be kept or merged
 │   ├── LogError            a call of self.log that has no meaning where it stands
 │   ├── DetachedError       something that only a running trainer has is asked for without one
 │   └── MonitorError        a metric to monitor that nobody has logged
@@ -39,6 +40,10 @@ class ModuleError(UsageError, TypeError):
 
 class DataError(UsageError, ValueError):
     """A loader is missing, empty or of the wrong kind."""
+
+
+class HparamsError(UsageError, ValueError, RuntimeError):
+    """Hyperparameters cannot be kept or merged."""
 
 
 class LogError(UsageError, ValueError):
