@@ -120,6 +120,17 @@ def test_what_was_logged_before_the_first_batch_is_seen_until_it_begins():
     assert numbers(log.callback_metrics) == {"start": 1.0}
 
 
+def test_a_validation_inside_an_epoch_shows_nothing_of_its_own_before_its_end():
+    log = begun()
+    log.open(VALIDATING)
+    log.hook = "on_validation_start"
+    log.log("start", 1.0)
+    assert log.callback_metrics == {}
+    batch(log, VALIDATING)
+    log.end_batches()
+    assert numbers(log.callback_metrics) == {"start": 1.0}
+
+
 def test_the_hook_at_the_end_of_an_epoch_may_log_for_it():
     log = begun()
     log.end_batches()

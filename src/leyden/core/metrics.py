@@ -40,7 +40,8 @@ class Log:
 
     The loop calls ``open`` at the start of an epoch or evaluation, ``begin_batch`` for each batch, ``end_batches``
     after the last one and ``close`` at the end. Readers see the values of the batch in between, and those of the epoch
-    before and after. An evaluation inside an epoch opens and closes its own board above that of the epoch.
+    before and after. An evaluation inside an epoch opens and closes its own board above that of the epoch, and counts
+    as in between from its start.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -179,7 +180,9 @@ class Log:
             if self._boards and self._boards[-1].stage is stage and not self._boards[-1].begun:
                 return
             self._boards.clear()
-        self._boards.append(_Board(stage, loaders))
+        board = _Board(stage, loaders)
+        board.begun = bool(self._boards)
+        self._boards.append(board)
         self._no_batch()
 
     def begin_batch(self, batch: Any, loader: int = 0) -> None:
