@@ -1,0 +1,97 @@
+"""The files of a run's checkpoints: what the run wrote it may delete, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path, PureWindowsPath
+from typing import final
+
+from leyden.errors import PathError
+from leyden.security.paths import beneath, private_directory, replacing
+
+
+@final
+class CheckpointFiles:
+    """Checkpoints beneath one directory. Names are relative to it, with slashes; no link beneath it is followed."""
+
+    def __init__(self, dirpath: str) -> None:
+        self.dirpath = dirpath
+        self.root = Path(dirpath or ".").absolute()     # stays where it is, should the process change its directory
+        self._own: set[str] = set()
+        self._kept: set[str] = set()
+
+    def name(self, path: str) -> str:
+        """The name of a file that lies beneath the directory, given as the user sees it."""
+        return Path(os.path.relpath(path, self.dirpath or ".")).as_posix()
+
+    def path(self, name: str) -> str:
+        """A file's path as the user sees it: the directory as it was given, and the name."""
+        return os.path.join(self.dirpath, name) if self.dirpath else name  # noqa: PTH118
+
+    def place(self, name: str) -> Path:
+        """Where the file is. The file itself may be a link, which is then replaced or removed; its directories may not.
+
+        Raises:
+            PathError: the name leads out of the directory, or a link stands in the way.
+        """
+        parent, _, leaf = name.rpartition("/")
+        odd = "\0" in leaf or "\\" in leaf or bool(PureWindowsPath(leaf).drive)
+        if odd or leaf in ("", ".", "..") or name.startswith("/"):
+            raise PathError(f"{name!r} is not the name of a file beneath {self.root}.")
+        return (beneath(self.root, parent) if parent else self.root.resolve()) / leaf
+
+    def owns(self, name: str) -> bool:
+        """Was the file written by this run, or by the one that it goes on from?"""
+        return name in self._own
+
+    def claim(self, name: str) -> None:
+        """The file was written by this run, or by the one that it goes on from."""
+        self._own.add(name)
+
+    def keep(self, file: Path) -> None:
+        """Never delete this file: the user named it to resume from."""
+        with contextlib.suppress(ValueError):
+            self._kept.add(file.resolve().relative_to(self.root.resolve()).as_posix())
+
+    def prepare(self, name: str) -> None:
+        """Make the directory that the file goes to, private to the user.
+
+        Raises:
+            PathError: the name leads out of the directory, or a link or a file stands in the way.
+        """
+        private_directory(self.place(name).parent)
+
+    def remove(self, name: str) -> None:
+        """Delete a checkpoint that is this run's own and no longer wanted; leave any other alone."""
+        if name not in self._own or name in self._kept:
+            return
+        path = self.place(name)
+        self._own.discard(name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+    def link(self, name: str, target: str) -> None:
+        """Put a relative symbolic link to another checkpoint in the place of ``name``; a copy where links do not exist.
+
+        Raises:
+            PathError: a directory stands in the way.
+        """
+        path, wanted = self.place(name), self.place(target)
+        private_directory(path.parent)
+        if path.is_dir() and not path.is_symlink():
+            raise PathError(f"{path} is a directory, so it cannot become a link to {wanted.name}. Move it away.")
+        temporary = path.with_name(f".{secrets.token_hex(8)}.leyden-tmp")
+        try:
+            temporary.symlink_to(os.path.relpath(wanted, path.parent))
+        except (OSError, NotImplementedError):
+            with wanted.open("rb") as source, replacing(path) as copy:
+                shutil.copyfileobj(source, copy)
+        else:
+            temporary.replace(path)
+        self.claim(name)
