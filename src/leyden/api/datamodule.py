@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from leyden.api.data_hooks import DataHooks
 from leyden.api.hparams import Hyperparameters
-from leyden.api.restore import load_datamodule_from_checkpoint
+from leyden.api.restore import class_only, load_datamodule_from_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,9 +71,9 @@ class DataModule(DataHooks, Hyperparameters):
                 setattr(made, f"{name}_dataloader", lambda loaders=loaders: loaders)
         return made
 
-    @classmethod
+    @class_only
     def load_from_checkpoint(
-        cls,
+        cls,  # noqa: N805
         checkpoint_path: str | Path | IO[bytes],
         map_location: Any = None,
         hparams_file: str | Path | None = None,

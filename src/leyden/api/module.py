@@ -14,7 +14,7 @@ from typing_extensions import Self
 from leyden.api.data_hooks import DataHooks
 from leyden.api.hparams import Hyperparameters
 from leyden.api.module_hooks import ModuleHooks
-from leyden.api.restore import load_from_checkpoint
+from leyden.api.restore import class_only, load_from_checkpoint
 from leyden.core.hooks import MODULE_HOOKS, Attached
 from leyden.errors import DetachedError, ModuleError, SettingsError
 from leyden.runtime.clip import clip_gradients
@@ -248,9 +248,9 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
         self.requires_grad_(True)
         return self.train()
 
-    @classmethod
+    @class_only
     def load_from_checkpoint(
-        cls,
+        cls,  # noqa: N805
         checkpoint_path: str | Path | IO[bytes],
         map_location: Any = None,
         hparams_file: str | Path | None = None,
