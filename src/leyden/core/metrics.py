@@ -30,8 +30,9 @@ class _Board:
         self.begun = False
         self.batches_over = False
 
-    def all(self) -> Iterable[Slot]:
-        return (slot for slots in self.slots for slot in slots.values())
+    def all(self) -> list[Slot]:
+        """Every slot, those of the loaders first."""
+        return sorted((slot for slots in self.slots for slot in slots.values()), key=lambda slot: slot.loader is None)
 
 
 @final
@@ -212,7 +213,7 @@ class Log:
         board.batches_over = True
         self._publish()
         if board.stage is not RunningStage.TRAINING:
-            slots = list(board.all())
+            slots = board.all()
             loaders = range(len(board.slots))
             self._results = [_epoch_values(s for s in slots if s.loader in (None, i)) for i in loaders]
         self._boards.pop()
