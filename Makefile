@@ -14,6 +14,8 @@ ENV := $(VENV)/.run $(VENV)/.package
 demo: $(ENV)
 	$(BIN)/leyden demo
 
+# One thread: the tests are small, and many threads on few cores only wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term
 

@@ -21,7 +21,7 @@ def load(seed: int = 0) -> tuple[TensorDataset, TensorDataset]:
 
     A picture is a float tensor of shape (1, 8, 8) with values from 0 to 1. The same seed gives the same two parts.
     """
-    packed = files("leyden.demo").joinpath("data", "digits.csv.gz").read_bytes()
+    packed = (files("leyden.demo") / "data" / "digits.csv.gz").read_bytes()
     digest = hashlib.sha256(packed).hexdigest()
     if digest != SHA256:
         raise DataError(

@@ -1,0 +1,35 @@
+"""The ``leyden`` program."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from leyden._version import __version__
+from leyden.cli.command import Command
+from leyden.cli.demo import DEMO
+from leyden.errors import LeydenError
+
+COMMANDS: dict[str, Command] = {"demo": DEMO}
+
+FAILED = 2  # the command could not do its work; 1 is its answer "no"
+INTERRUPTED = 130  # as a shell reports it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit code."""
+    parser = ArgumentParser(prog="leyden", description="Train PyTorch models safely.")
+    parser.add_argument("--version", action="version", version=f"leyden {__version__}")
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, command in COMMANDS.items():
+        command.arguments(choices.add_parser(name, help=command.help, description=command.help))
+    arguments = parser.parse_args(argv)
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except (LeydenError, OSError) as error:
+        print(f"leyden {arguments.command}: {type(error).__name__}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"leyden {arguments.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
