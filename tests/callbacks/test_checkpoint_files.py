@@ -148,9 +148,9 @@ def test_where_there_are_no_links_the_last_checkpoint_is_a_copy(files, monkeypat
 def test_names_and_paths_are_the_two_sides_of_each_other(files, monkeypatch, tmp_path):
     assert files.name(files.path("val/loss=0.ckpt")) == "val/loss=0.ckpt"
     monkeypatch.chdir(tmp_path)
-    for dirpath in ("logs/version_0/checkpoints", ""):
+    for dirpath, path in (("logs/version_0", "logs/version_0/a/b.ckpt"), ("", "a/b.ckpt")):
         relative = CheckpointFiles(dirpath)
-        assert relative.path("a/b.ckpt") == os.path.join(dirpath, "a/b.ckpt")
+        assert relative.path("a/b.ckpt") == path
         assert relative.name(relative.path("a/b.ckpt")) == "a/b.ckpt"
 
 

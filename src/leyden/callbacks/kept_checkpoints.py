@@ -1,0 +1,239 @@
+"""Which checkpoints are kept, under which names, and which are deleted. When they are saved is another matter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+import yaml
+from torch import Tensor
+
+from leyden.callbacks import topk
+from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.checkpoint_files import CheckpointFiles
+from leyden.callbacks.checkpoint_names import last_names, render
+from leyden.callbacks.checkpoint_settings import check_what, check_where
+from leyden.callbacks.checkpoint_state import Standing
+from leyden.callbacks.monitored import check_mode
+from leyden.runtime.rank_zero import rank_zero_info
+from leyden.security.paths import replacing
+
+if TYPE_CHECKING:
+    from leyden.trainer import Trainer
+
+
+class KeptCheckpoints(Checkpoint):
+    """Base of ModelCheckpoint: saves a checkpoint when told to, keeps the best k and the last, and deletes the others.
+
+    Subclasses decide when. A file is only ever deleted if this run wrote it, or the run that it goes on from.
+    """
+
+    CHECKPOINT_JOIN_CHAR = "-"
+    CHECKPOINT_EQUALS_CHAR = "="
+    CHECKPOINT_NAME_LAST = "last"
+    FILE_EXTENSION = ".ckpt"
+    STARTING_VERSION = 1
+
+    best_k_models: dict[str, Tensor]
+    """The best checkpoints and their scores, if a metric ranks them."""
+    best_model_path: str
+    """The best checkpoint; the latest, if no metric ranks them."""
+    best_model_score: Tensor | None
+    current_score: Tensor | None
+    """The score of the newest of the best."""
+    kth_best_model_path: str
+    """The checkpoint that leaves next."""
+    kth_value: Tensor
+    last_model_path: str
+
+    def __init__(
+        self,
+        *,
+        dirpath: str | os.PathLike[str] | None,
+        filename: str | None,
+        monitor: str | None,
+        verbose: bool,
+        save_last: bool | Literal["link"] | None,
+        save_top_k: int,
+        save_weights_only: bool,
+        mode: str,
+        auto_insert_metric_name: bool,
+        enable_version_counter: bool,
+    ) -> None:
+        super().__init__()
+        check_what(monitor, save_top_k, save_last)
+        self.dirpath = check_where(dirpath, filename)
+        self.filename = filename
+        self.monitor = monitor
+        self.verbose = verbose
+        self.save_last = save_last
+        self.save_top_k = int(save_top_k)
+        self.save_weights_only = save_weights_only
+        self.mode = check_mode(mode)
+        self.auto_insert_metric_name = auto_insert_metric_name
+        self.enable_version_counter = enable_version_counter
+        self._saved_step = 0            # the optimizer step of the newest checkpoint
+        self._last_checkpoint_saved = ""
+        self._opened: CheckpointFiles | None = None
+        self._stand(Standing.empty(torch.tensor(topk.worst_possible(self.mode))))
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Would a checkpoint with this score be kept?"""
+        return current is not None and topk.admits(self.best_k_models, self.save_top_k, current, self.mode)
+
+    def _save_topk_checkpoint(self, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
+        """Save if this checkpoint is among those to keep. What ranks them has to be among the metrics."""
+        if self.save_top_k == 0:
+            return
+        if self.monitor is None:
+            self._save_newest(trainer, monitor_candidates)
+            return
+        current = monitor_candidates[self.monitor]
+        if self.check_monitor_top_k(trainer, current):
+            self._update_best_and_save(current, trainer, monitor_candidates)
+        elif self.verbose:
+            place = f"not among the best {self.save_top_k}"
+            rank_zero_info(f"Step {trainer.global_step}: {self.monitor} = {current:.5f}, {place}.")
+
+    def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
+        """Save a checkpoint that is among the best and delete the one that no longer is. Subclasses may override it."""
+        leaving = topk.leaving(self.best_k_models, self.save_top_k, self.mode)
+        path = self._free_path(trainer, monitor_candidates, None, leaving)
+        # Copied, since whoever logged it may go on counting in it. NaN is kept while there is nothing better.
+        score = torch.tensor(topk.worst_possible(self.mode)) if current.isnan() else current.detach().clone()
+        with self._undone_on_error():
+            self._stand(self._standing().entered(path, score, leaving, self.save_top_k, self.mode))
+            self._write(trainer, path)
+        if self.verbose:
+            best = f"best {self.best_model_score:.5f}"
+            rank_zero_info(f"Step {trainer.global_step}: {self.monitor} = {current:.5f} ({best}), saved as {path}.")
+        self._remove_replaced(trainer, leaving, path)
+
+    def _save_newest(self, trainer: Trainer, metrics: dict[str, Tensor]) -> None:
+        previous = self.best_model_path
+        with self._undone_on_error():
+            self.best_model_path = self._free_path(trainer, metrics, None, previous)
+            self._write(trainer, self.best_model_path)
+        if self.save_top_k == 1:
+            self._remove_replaced(trainer, previous, self.best_model_path)
+
+    def _save_beside_the_best(self, trainer: Trainer, metrics: dict[str, Tensor]) -> None:
+        with self._undone_on_error():
+            self._write(trainer, self._free_path(trainer, metrics, None, None))
+
+    def _save_last_checkpoint(self, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
+        """Write or link the last checkpoint, if it is wanted."""
+        if not self.save_last:
+            return
+        previous = self.last_model_path
+        with self._undone_on_error():
+            self.last_model_path = self._free_path(trainer, monitor_candidates, self.CHECKPOINT_NAME_LAST, previous)
+            if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
+                files = self._files
+                files.link(files.name(self.last_model_path), files.name(self._last_checkpoint_saved))
+            else:
+                self._write(trainer, self.last_model_path)
+        self._remove_replaced(trainer, previous, self.last_model_path)
+
+    def _write(self, trainer: Trainer, path: str) -> None:
+        files, name = self._files, self._files.name(path)
+        files.prepare(name)
+        self._saved_step = trainer.global_step      # before the file is made, which has to say so
+        self._save_checkpoint(trainer, path)
+        files.claim(name)
+        self._last_checkpoint_saved = path
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.after_save_checkpoint(self)
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Write one file. Subclasses may override it to write something else there."""
+        trainer.save_checkpoint(filepath, self.save_weights_only)
+
+    def _remove_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Delete one file of this run's own. Subclasses that wrote something else there may override it."""
+        self._files.remove(self._files.name(filepath))
+
+    def _remove_replaced(self, trainer: Trainer, previous: str | None, current: str) -> None:
+        if previous and previous != current and self._files.owns(self._files.name(previous)):
+            self._remove_checkpoint(trainer, previous)
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """A checkpoint that could not be written leaves nothing behind that says it was."""
+        before, step = self._standing(), self._saved_step
+        try:
+            yield
+        except BaseException:
+            self._stand(before)
+            self._saved_step = step
+            raise
+
+    def file_exists(self, filepath: str | os.PathLike[str], trainer: Trainer) -> bool:
+        """Is there anything under this name, be it a link that leads nowhere?"""
+        return os.path.lexists(filepath)
+
+    def format_checkpoint_name(
+        self, metrics: Mapping[str, Any], filename: str | None = None, ver: int | None = None, prefix: str | None = None
+    ) -> str:
+        """The path of a checkpoint with these metrics.
+
+        Args:
+            metrics: values for the fields of the name; what is missing counts as 0.
+            filename: the name's format, in place of the callback's own.
+            ver: a version to append.
+            prefix: text to put before the name.
+
+        Raises:
+            SettingsError: a format does not fit its value.
+            PathError: the name leads out of the directory.
+        """
+        join = self.CHECKPOINT_JOIN_CHAR
+        template = filename or self.filename or f"{{epoch}}{join}{{step}}"
+        name = render(template, metrics, self.CHECKPOINT_EQUALS_CHAR if self.auto_insert_metric_name else None)
+        parts = [prefix, name, None if ver is None else f"v{ver}"]
+        return self._files.path(join.join(part for part in parts if part is not None) + self.FILE_EXTENSION)
+
+    def _free_path(
+        self, trainer: Trainer, metrics: dict[str, Tensor], filename: str | None, replaced: str | None
+    ) -> str:
+        """A path that is unused, or that of the checkpoint to be replaced."""
+        path = self.format_checkpoint_name(metrics, filename)
+        version = self.STARTING_VERSION
+        while self.enable_version_counter and path != replaced and self.file_exists(path, trainer):
+            path = self.format_checkpoint_name(metrics, filename, ver=version)
+            version += 1
+        return path
+
+    def _find_last_checkpoints(self, trainer: Trainer) -> set[str]:
+        """Paths of all last checkpoints in the directory, whoever wrote them."""
+        files = self._files
+        names = last_names(self.CHECKPOINT_NAME_LAST, self.CHECKPOINT_JOIN_CHAR, self.FILE_EXTENSION)
+        found = files.root.rglob(f"*{self.FILE_EXTENSION}") if files.root.is_dir() else ()
+        beneath = (path.relative_to(files.root).as_posix() for path in found)
+        return {files.path(name) for name in beneath if names.fullmatch(name)}
+
+    def to_yaml(self, filepath: str | os.PathLike[str] | None = None) -> None:
+        """Write the best checkpoints and their scores to a YAML file, by default beside them."""
+        path = Path(filepath) if filepath is not None else self._files.root / "best_k_models.yaml"
+        scores = {name: score.item() for name, score in self.best_k_models.items()}
+        with replacing(path) as file:
+            file.write(yaml.safe_dump(scores).encode())
+
+    @property
+    def _files(self) -> CheckpointFiles:
+        """The files in ``dirpath``, which may have been set since."""
+        if self._opened is None or self._opened.dirpath != (self.dirpath or ""):
+            self._opened = CheckpointFiles(self.dirpath or "")
+        return self._opened
+
+    def _standing(self) -> Standing:
+        return Standing(*(getattr(self, name) for name in Standing._fields))
+
+    def _stand(self, standing: Standing) -> None:
+        for name, value in standing._asdict().items():
+            setattr(self, name, value)

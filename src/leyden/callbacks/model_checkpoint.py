@@ -1,0 +1,214 @@
+"""ModelCheckpoint: save the best checkpoints, the last one, or all."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from leyden.callbacks.checkpoint_settings import check_when, default_directory
+from leyden.callbacks.checkpoint_state import claim, read_standing
+from leyden.callbacks.checkpoint_timing import Timing
+from leyden.callbacks.kept_checkpoints import KeptCheckpoints
+from leyden.callbacks.monitored import not_logged, outside_training
+from leyden.callbacks.saved_state import SavedState
+from leyden.core.warnings import warn
+from leyden.errors import CheckpointError, MonitorError, PathError
+
+if TYPE_CHECKING:
+    from leyden.api.module import Module
+    from leyden.trainer import Trainer
+
+
+class ModelCheckpoint(KeptCheckpoints):
+    """Save checkpoints while training, and keep the best of them.
+
+    A checkpoint waits for the validation that is due at the same batch, so that its own score ranks it. A file is only
+    ever deleted if this run wrote it, or the run that it goes on from.
+
+    Args:
+        dirpath: directory of the checkpoints; by default ``checkpoints`` in the logger's directory, or in
+            ``default_root_dir`` where there is no logger.
+        filename: name of a file, with metrics in braces, such as ``{epoch}-{val/loss:.2f}``.
+        monitor: the metric that ranks checkpoints; None keeps the latest.
+        verbose: log what is saved and why.
+        save_last: also keep the latest as ``last.ckpt``: a file of its own (True) or a symbolic link ("link").
+        save_top_k: how many of the best to keep; 0 for none, -1 for all.
+        save_on_exception: save when training is ended by an exception.
+        save_weights_only: leave out what only resuming needs.
+        mode: "min" if less is better, "max" if more is.
+        auto_insert_metric_name: write ``epoch=3`` rather than ``3`` for ``{epoch}``.
+        every_n_train_steps: save every so many optimizer steps.
+        train_time_interval: save whenever so much time has passed.
+        every_n_epochs: save every so many epochs; 1 if none of the three is given, 0 for never.
+        save_on_train_epoch_end: save at the end of training epochs (True) or of validations (False). By default the
+            former where validation ends every epoch or never runs, the latter otherwise.
+        enable_version_counter: give a new file a version, ``-v1``, rather than replace one that exists.
+
+    Raises:
+        SettingsError: an argument cannot be used, or two exclude each other.
+    """
+
+    def __init__(
+        self,
+        dirpath: str | os.PathLike[str] | None = None,
+        filename: str | None = None,
+        monitor: str | None = None,
+        verbose: bool = False,
+        save_last: bool | Literal["link"] | None = None,
+        save_top_k: int = 1,
+        save_on_exception: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "min",
+        auto_insert_metric_name: bool = True,
+        every_n_train_steps: int | None = None,
+        train_time_interval: timedelta | None = None,
+        every_n_epochs: int | None = None,
+        save_on_train_epoch_end: bool | None = None,
+        enable_version_counter: bool = True,
+    ) -> None:
+        super().__init__(
+            dirpath=dirpath,
+            filename=filename,
+            monitor=monitor,
+            verbose=verbose,
+            save_last=save_last,
+            save_top_k=save_top_k,
+            save_weights_only=save_weights_only,
+            mode=mode,
+            auto_insert_metric_name=auto_insert_metric_name,
+            enable_version_counter=enable_version_counter,
+        )
+        check_when(every_n_train_steps, train_time_interval, every_n_epochs)
+        self.save_on_exception = save_on_exception
+        by_default = 1 if every_n_train_steps is None and train_time_interval is None else 0
+        self._timing = Timing(
+            steps=int(every_n_train_steps or 0),
+            interval=train_time_interval,
+            epochs=by_default if every_n_epochs is None else int(every_n_epochs),
+            after_training_epoch=save_on_train_epoch_end,
+        )
+        self._base = Path.cwd()         # the trainer's root, to which dirpath is relative in a file
+        self._resumed: Path | None = None
+        self._warned = False
+
+    @property
+    def state_key(self) -> str:
+        return self._generate_state_key(
+            monitor=self.monitor,
+            mode=self.mode,
+            every_n_train_steps=self._timing.steps,
+            every_n_epochs=self._timing.epochs,
+            train_time_interval=self._timing.interval,
+        )
+
+    @property
+    def every_n_epochs(self) -> int:
+        """Epochs between checkpoints; 0 if steps or time decide."""
+        return self._timing.epochs
+
+    def setup(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
+        if self.dirpath is None:
+            self.dirpath = default_directory(trainer)
+        self._base = Path(trainer.default_root_dir).resolve()
+        self._resumed = None if trainer.ckpt_path is None else Path(trainer.ckpt_path).resolve()
+        if self._resumed is not None:
+            self._files.keep(self._resumed)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
+        self._timing.start(trainer.global_step, monotonic(), self.monitor if self.save_top_k != 0 else None)
+        self._last_checkpoint_saved, self._warned = "", False
+        root = self._files.root
+        fresh = self.save_top_k != 0 and self._resumed is None and not trainer.fast_dev_run
+        if fresh and root.is_dir() and any(root.iterdir()):
+            warn(f"The directory of the checkpoints, {root}, is not empty. What is there stays as it is.")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self._timing.by_batch and self._timing.after_batch(trainer, self._saved_step, monotonic()):
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Module) -> None:
+        if self._timing.after_validation(trainer, self._saved_step):
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Module) -> None:
+        if self._timing.after_epoch(trainer, self._saved_step):
+            self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Module) -> None:
+        if not self._last_checkpoint_saved and not self._is_settled(trainer):
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
+        # What could not be saved a moment ago cannot be saved now.
+        hopeless = isinstance(exception, (CheckpointError, PathError))
+        if self.save_on_exception and not hopeless and not self._is_settled(trainer):
+            metrics = self._monitor_candidates(trainer)
+            self._save_beside_the_best(trainer, metrics)
+            self._save_last_checkpoint(trainer, metrics)
+
+    def _is_settled(self, trainer: Trainer) -> bool:
+        """Is there nothing to save: not training, or saved at this very step?"""
+        return outside_training(trainer) or self._saved_step == trainer.global_step
+
+    def _save(self, trainer: Trainer) -> None:
+        """Save what is due now, if it is to be kept."""
+        self._timing.awaits_metric = False
+        metrics = self._monitor_candidates(trainer)
+        if self._timing.metric is None or self._timing.metric in metrics:
+            self._save_topk_checkpoint(trainer, metrics)
+            kept = self._saved_step == trainer.global_step
+            # The last of none at all is saved with every batch that is due, or else when training ends.
+            if kept or (self.save_top_k == 0 and self._timing.by_batch):
+                self._save_last_checkpoint(trainer, metrics)
+            return
+        message = not_logged("ModelCheckpoint", self._timing.metric, metrics)
+        if self._timing.validated:
+            raise MonitorError(message)
+        if not self._warned:
+            self._warned = True
+            warn(f"{message} No checkpoint is saved until then.")
+
+    def _monitor_candidates(self, trainer: Trainer) -> dict[str, Tensor]:
+        """The metrics that can rank checkpoints or be part of their names."""
+        metrics = dict(trainer.callback_metrics)
+        for name, count in (("epoch", trainer.current_epoch), ("step", trainer.global_step)):
+            metrics[name] = metrics[name].int() if name in metrics else torch.tensor(count)
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's keys, and what is Leyden's under one of its own. Paths are relative to the files' directory."""
+        files = self._files
+        return {
+            "monitor": self.monitor,
+            "dirpath": None if self.dirpath is None else os.path.relpath(files.root.resolve(), self._base),
+            **self._standing().moved(files.name)._asdict(),
+            "leyden": {"saved_step": self._saved_step, "awaits_metric": self._timing.awaits_metric},
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave. Files that are not in this callback's own directory are forgotten.
+
+        Raises:
+            FormatError: a value is missing or of the wrong kind.
+        """
+        saved = SavedState(self.state_key, state_dict)
+        standing, directory = read_standing(saved, self.kth_value), saved.optional_text("dirpath")
+        ours = saved.part("leyden")
+        saved_step, awaits_metric = ours.count("saved_step", 0), ours.flag("awaits_metric", False)
+        base = self._base if "leyden" in saved else None
+        claimed = claim(standing, self._files, directory, base, self._resumed, self.FILE_EXTENSION)
+        if claimed is None:
+            if directory is not None:
+                warn(f"The checkpoints so far are in {directory}, not in {self.dirpath}. The ranking begins anew.")
+            return
+        standing, left = claimed
+        self._stand(standing)
+        self._saved_step, self._timing.awaits_metric = saved_step, awaits_metric
+        if left:
+            warn(f"{self.state_key} was saved with checkpoints outside {self.dirpath}: {left}. They are forgotten.")
