@@ -214,17 +214,27 @@ def test_a_position_past_the_end_is_the_only_fault_of_these_words():
     restore_random_states(with_change(states, "numpy.words", b"\1" * 2496 + b"\x70\x02\0\0"))
 
 
-@pytest.mark.parametrize("missing", ["python", "torch"])
-def test_states_without_a_stream_that_every_process_has_are_refused(missing):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda states: states.pop("python"),
+        lambda states: states.pop("torch"),
+        lambda states: states.clear(),
+        lambda states: states.update(os=1),
+        lambda states: states.update({3: 1}),
+    ],
+    ids=["no python", "no torch", "nothing", "one more", "a number"],
+)
+def test_states_that_lack_a_stream_or_have_an_unknown_one_are_refused(change):
     states = random_states()
-    del states[missing]
-    with pytest.raises(FormatError, match="must hold python and torch"):
+    change(states)
+    with pytest.raises(FormatError, match="dictionary of python and torch"):
         restore_random_states(states)
 
 
-def test_states_of_a_stream_that_nobody_knows_are_refused():
-    with pytest.raises(FormatError, match="os"):
-        restore_random_states({**random_states(), "os": 1})
+def test_states_that_are_no_dictionary_are_refused():
+    with pytest.raises(FormatError, match="dictionary of python and torch"):
+        restore_random_states([random_states()])
 
 
 def test_states_from_a_machine_with_accelerators_restore_on_one_without():

@@ -96,15 +96,15 @@ def random_states(include_cuda: bool = True) -> dict[str, Any]:
     return states
 
 
-def restore_random_states(states: Mapping[str, Any]) -> None:
+def restore_random_states(states: object) -> None:
     """Continue the streams where ``random_states`` found them; malformed data is a FormatError and changes nothing.
 
     The state of an accelerator that this machine lacks is passed over.
     """
-    if not {"python", "torch"} <= states.keys() <= _RESTORE.keys():
+    if not isinstance(states, Mapping) or not {"python", "torch"} <= states.keys() <= _RESTORE.keys():
         raise FormatError(
-            f"The random states hold {', '.join(map(str, states)) or 'nothing'}; they must hold python and torch, "
-            "and may hold numpy, cuda and mps. Resume from another checkpoint."
+            "The random states are no dictionary of python and torch, and of nothing else but numpy, cuda and mps. "
+            "Resume from another checkpoint."
         )
     for step in [_RESTORE[name](state) for name, state in states.items()]:
         step()
