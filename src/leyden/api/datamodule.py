@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import inspect
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from typing_extensions import Self
 
@@ -38,37 +41,27 @@ class DataModule(DataHooks, Hyperparameters):
         num_workers: int = 0,
         **datamodule_kwargs: Any,
     ) -> Self:
-        """A data module from ready-made datasets, each one alone or several in a list.
+        """A data module from ready-made datasets, each one alone, or several in a list or dict.
 
         Args:
             train_dataset: shuffled, unless it is an IterableDataset.
             val_dataset: in order.
             test_dataset: in order.
             predict_dataset: in order.
-            batch_size: of every loader.
-            num_workers: of every loader.
-            **datamodule_kwargs: arguments of ``__init__``.
+            batch_size: of every loader, and an argument of ``__init__`` if it has one of that name.
+            num_workers: of every loader, and an argument of ``__init__`` if it has one of that name.
+            **datamodule_kwargs: other arguments of ``__init__``.
         """
-
-        def loader(dataset: Any, shuffle: bool) -> Any:
-            match dataset:
-                case Mapping():
-                    return {key: loader(item, shuffle) for key, item in dataset.items()}
-                case Dataset():
-                    shuffle = shuffle and not isinstance(dataset, IterableDataset)
-                    return DataLoader(
-                        dataset, batch_size, shuffle=shuffle, num_workers=num_workers, pin_memory=num_workers > 0
-                    )
-                case Iterable():
-                    return [loader(item, shuffle) for item in dataset]
-                case _:
-                    return dataset
-
-        made = cls(**datamodule_kwargs)
-        for name, dataset in (("train", train_dataset), ("val", val_dataset), ("test", test_dataset), ("predict", predict_dataset)):
+        given = {"batch_size": batch_size, "num_workers": num_workers}
+        parameters = inspect.signature(cls.__init__).parameters
+        if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+            given = {name: value for name, value in given.items() if name in parameters}
+        made = cls(**{**given, **datamodule_kwargs})
+        datasets = {"train": train_dataset, "val": val_dataset, "test": test_dataset, "predict": predict_dataset}
+        for stage, dataset in datasets.items():
             if dataset is not None:
-                loaders = loader(dataset, shuffle=name == "train")
-                setattr(made, f"{name}_dataloader", lambda loaders=loaders: loaders)
+                loaders = functools.partial(_loaders, dataset, batch_size, num_workers, shuffle=stage == "train")
+                setattr(made, f"{stage}_dataloader", loaders)
         return made
 
     @class_only
@@ -92,3 +85,22 @@ class DataModule(DataHooks, Hyperparameters):
 
     def on_exception(self, exception: BaseException) -> None:
         """The run is being ended by an exception."""
+
+
+def _loaders(datasets: Any, batch_size: int, num_workers: int, *, shuffle: bool) -> Any:
+    """A loader for each dataset, in the structure that the datasets have; what is no dataset is taken as a loader."""
+    match datasets:
+        case Dataset():
+            return DataLoader(
+                datasets,
+                batch_size,
+                shuffle=shuffle and not isinstance(datasets, IterableDataset),
+                num_workers=num_workers,
+                pin_memory=torch.accelerator.is_available(),
+            )
+        case Mapping():
+            return {name: _loaders(one, batch_size, num_workers, shuffle=shuffle) for name, one in datasets.items()}
+        case list() | tuple():
+            return [_loaders(one, batch_size, num_workers, shuffle=shuffle) for one in datasets]
+        case _:
+            return datasets
