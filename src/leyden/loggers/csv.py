@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,10 +12,12 @@ from typing import Any
 
 import torch
 
+from leyden.api.hparams_yaml import save_hparams_yaml
+from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
-from leyden.loggers.files import append_private, make_private_dirs, replace_private, set_aside
-from leyden.loggers.hparams_yaml import hparams_yaml
+from leyden.loggers.files import append_private, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
+from leyden.security.paths import private_directory, replacing
 
 
 class ExperimentWriter:
@@ -36,7 +37,7 @@ class ExperimentWriter:
         self.hparams: dict[str, Any] = {}
         self.metrics_file_path = str(Path(log_dir, self.NAME_METRICS_FILE))
         self._hparams_written = True
-        make_private_dirs(Path(log_dir))
+        private_directory(Path(log_dir))
         self._keep_earlier_files()
 
     def log_hparams(self, params: Mapping[str, Any]) -> None:
@@ -53,7 +54,7 @@ class ExperimentWriter:
     def save(self) -> None:
         """Write the rows that are held, and the hyperparameters if they have changed."""
         if not self._hparams_written:
-            replace_private(Path(self.log_dir, self.NAME_HPARAMS_FILE), [hparams_yaml(self.hparams)])
+            save_hparams_yaml(Path(self.log_dir, self.NAME_HPARAMS_FILE), self.hparams)
             self._hparams_written = True
         if not self.metrics:
             return
@@ -62,7 +63,8 @@ class ExperimentWriter:
         if columns == self.metrics_keys:
             append_private(path, _rows(self.metrics, columns))
         else:
-            replace_private(path, self._whole_file(path, columns))
+            with replacing(path) as file:
+                file.write("".join(self._whole_file(path, columns)).encode())
         self.metrics, self.metrics_keys = [], columns
 
     def _whole_file(self, path: Path, columns: list[str]) -> Iterable[str]:
@@ -77,10 +79,9 @@ class ExperimentWriter:
         names = (self.NAME_METRICS_FILE, self.NAME_HPARAMS_FILE)
         kept = set_aside([Path(self.log_dir, name) for name in names])
         if kept:
-            warnings.warn(
+            warn(
                 f"{self.log_dir} holds the log of an earlier run. It was kept as {' and '.join(p.name for p in kept)}; "
-                "leave out version= to get a directory of its own for each run.",
-                stacklevel=2,
+                "leave out version= to get a directory of its own for each run."
             )
 
 

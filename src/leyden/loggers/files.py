@@ -1,21 +1,11 @@
-"""Files of a logger: private to the user, never through a link, whole after a crash."""
+"""Files that grow: appended to in private, and kept when a new run begins."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-
-
-def make_private_dirs(path: Path) -> None:
-    """Make a directory and those above it that are missing, all of them 0700. What exists keeps its mode."""
-    missing = [path]
-    while not missing[-1].parent.exists():
-        missing.append(missing[-1].parent)
-    for directory in reversed(missing):
-        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def append_private(path: Path, text: str) -> None:
@@ -31,20 +21,6 @@ def append_private(path: Path, text: str) -> None:
         except OSError:
             os.ftruncate(descriptor, size)
             raise
-
-
-def replace_private(path: Path, parts: Iterable[str]) -> None:
-    """Write a file of mode 0600 beside ``path`` and put it in its place when it is complete."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
 
 
 def set_aside(paths: Sequence[Path]) -> list[Path]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
-import sys
 from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from leyden.runtime.rank_zero import rank_zero_only
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-# How launchers tell a process its place among all processes, first match wins.
-_RANK_VARIABLES = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 
 
 class Logger(ABC):
@@ -135,18 +132,9 @@ def rank_zero_experiment(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     @functools.wraps(fn)
     def experiment(self: Any) -> Any:
-        return fn(self) if is_rank_zero() else DummyExperiment()
+        return fn(self) if rank_zero_only.rank == 0 else DummyExperiment()
 
     return experiment
-
-
-def is_rank_zero() -> bool:
-    """Is this the process that writes?"""
-    distributed = sys.modules.get("torch.distributed")
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return bool(distributed.get_rank() == 0)
-    place = next((os.environ[name] for name in _RANK_VARIABLES if name in os.environ), "0")
-    return place == "0"
 
 
 def outgoing(params: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
