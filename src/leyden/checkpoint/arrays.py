@@ -86,10 +86,7 @@ def _scalar(body: Json, source: Decoder) -> np.generic:
 
 
 def _text(body: Json, source: Decoder) -> np.str_:
-    text = source.value(body)
-    if type(text) is not str:
-        source.fail("is not text")
-    result: np.str_ = np.str_(text)
+    result: np.str_ = np.str_(source.text(body))
     return result
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import sys
 from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from leyden.wire.values import STANDARD, Adapter
 
 LARGEST_TREE: Final = 64 << 20  # characters of JSON
 MOST_VALUES: Final = 1 << 21
-DEEPEST: Final = 100  # containers inside containers
+DEEPEST: Final = 64  # containers inside containers
 LARGEST_INLINE: Final = 1024  # bytes; more become a U8 tensor
 LARGEST_NUMBER: Final = 2**53  # integers beyond are not exact in every JSON reader
 LONGEST_NAME: Final = 300
@@ -180,7 +181,7 @@ class Encoder:
         if kind is Counter:
             return {"$Counter": self._pairs(value)}
         if kind is deque:
-            return {"$deque": [self._items(value), value.maxlen]}
+            return {"$deque": [self._items(value), self.value(value.maxlen)]}
         if kind is Namespace:
             return {"$Namespace": self._pairs(vars(value))}
         assert kind is defaultdict
@@ -227,7 +228,7 @@ class Encoder:
 
 @final
 class Decoder:
-    """One pass over one parsed tree. Adapters call ``value``, ``blob`` and ``fail``."""
+    """One pass over one parsed tree. Adapters call ``text``, ``value``, ``blob`` and ``fail``."""
 
     def __init__(
         self,
@@ -242,6 +243,7 @@ class Decoder:
         self._enums = enums
         self._where = where
         self._path: list[str] = []
+        self._depth = 0
         self._left = MOST_VALUES
 
     def value(self, node: Json) -> Any:
@@ -249,6 +251,20 @@ class Decoder:
         self._left -= 1
         if self._left < 0:
             self.fail(f"comes after {MOST_VALUES:,} values, the limit")
+        if self._depth > DEEPEST:
+            self.fail(f"lies deeper than {DEEPEST} containers inside one another, the limit")
+        self._depth += 1
+        value = self._value(node)
+        self._depth -= 1
+        return value
+
+    def text(self, node: Json) -> str:
+        """What ``Encoder.text`` wrote."""
+        if isinstance(node, dict) and len(node) == 1 and isinstance(encoded := node.get("$str"), str):
+            return self._surrogates(encoded)
+        return node if isinstance(node, str) else self.fail("is not text")
+
+    def _value(self, node: Json) -> Any:
         if isinstance(node, list):
             return self._items(node)
         if not isinstance(node, dict):
@@ -312,8 +328,8 @@ class Decoder:
                 counter: Counter[Any] = Counter()
                 dict.update(counter, self._pairs(pairs))
                 return counter
-            case "deque", [list(items), length] if length is None or (type(length) is int and length >= len(items)):
-                return deque(self._items(items), length)
+            case "deque", [list(items), length]:
+                return self._deque(items, self.value(length))
             case "Namespace", list(pairs):
                 return self._namespace(self._pairs(pairs))
             case "defaultdict", [None | str() as factory, list(pairs)] if factory is None or factory in _FACTORIES:
@@ -349,11 +365,14 @@ class Decoder:
 
     def _member(self, label: str, item: Json) -> Any:
         self._path.append(label)
-        if len(self._path) > DEEPEST + 1:
-            self.fail(f"lies deeper than {DEEPEST} containers inside one another, the limit")
         value = self.value(item)
         self._path.pop()
         return value
+
+    def _deque(self, items: Sequence[Json], length: Any) -> deque[Any]:
+        if length is not None and (type(length) is not int or not len(items) <= length <= sys.maxsize):
+            self.fail("is a deque of an impossible length")
+        return deque(self._items(items), length)
 
     def _integer(self, digits: str) -> int:
         try:
@@ -414,6 +433,8 @@ def _is_unicode(text: str) -> bool:
 
 def _label(key: Hashable, index: int) -> str:
     """How a key reads in the path of its value."""
+    if type(key) is int and abs(key) > LARGEST_NUMBER:  # Python does not write out the largest
+        return f"item{index}"
     return str(key) if type(key) in (str, int, float, bool) or key is None else f"item{index}"
 
 

@@ -44,8 +44,7 @@ def _complex(body: Json, source: Decoder) -> complex:
 
 
 def _path(body: Json, source: Decoder, kind: type[PurePath]) -> PurePath:
-    text = source.value(body)
-    return kind(text) if type(text) is str else source.fail("is not a path")
+    return kind(source.text(body))
 
 
 def _timedelta_body(value: timedelta, out: Encoder) -> Json:
@@ -90,7 +89,10 @@ def _moment(kind: type[_Moment], text: str, source: Decoder) -> _Moment:
     except ValueError:
         return source.fail(f"is not a {kind.__name__}")
     # fromisoformat reads more than isoformat writes, and more with each version of Python.
-    return moment if moment.isoformat() == text else source.fail(f"is not a {kind.__name__} as isoformat writes it")
+    naive = getattr(moment, "tzinfo", None) is None  # a date has none
+    if not naive or moment.isoformat() != text:
+        source.fail(f"is not a {kind.__name__} as isoformat writes it, without a zone")
+    return moment
 
 
 def _zone_body(zone: tzinfo | None, out: Encoder) -> Json:
@@ -106,9 +108,9 @@ def _zone(body: Json, source: Decoder) -> timezone | None:
     if body is None:
         return None
     if isinstance(body, list) and len(body) == 2:
-        shift, name = _timedelta(body[0], source), source.value(body[1])
-        if abs(shift) < timedelta(days=1) and (name is None or type(name) is str):
-            return timezone(shift) if name is None else timezone(shift, name)
+        shift = _timedelta(body[0], source)
+        if abs(shift) < timedelta(days=1):
+            return timezone(shift) if body[1] is None else timezone(shift, source.text(body[1]))
     return source.fail("has no valid time zone")
 
 
