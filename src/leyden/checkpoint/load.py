@@ -90,13 +90,16 @@ def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:
     path = Path(source)
     # Without waiting: opening a pipe that nobody writes to would never return.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise FormatError(f"{path} is not a file, as a checkpoint is. Name the checkpoint inside it.")
+            raise FormatError(f"{path} is not a file, as a checkpoint is. If it is a directory, name the file in it.")
         if mapped and status.st_size > 0:
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
-        return _read(file), str(path)
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            return _read(file), str(path)
+    finally:
+        os.close(descriptor)
 
 
 def _read(stream: BinaryIO) -> bytearray:
