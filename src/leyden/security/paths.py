@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -86,7 +87,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 os.unlink(_at(path.parent, temporary, handle), dir_fd=handle)
             raise
         if handle is not None:
-            os.fsync(handle)
+            try:
+                os.fsync(handle)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not every file system can do this
+                    raise
 
 
 @contextlib.contextmanager
