@@ -19,6 +19,8 @@ def move_to_device(batch: Any, device: torch.device) -> Any:
     """
 
     def move(leaf: Any) -> Any:
+        if leaf.device == device:
+            return leaf
         # Only a copy from the CPU can overlap with computing; elsewhere the flag would hide an unfinished copy.
         return leaf.to(device, non_blocking=leaf.device.type == "cpu" and device.type != "cpu")
 
