@@ -34,16 +34,18 @@ def run_program(name: str, L: Any, out: Path) -> dict[str, Any]:
     os.chdir(out)
     torch.manual_seed(1)
     started = time.perf_counter()
+    declared: dict[str, Any] = {}
+    answer: dict[str, Any]
     try:
         module = importlib.import_module(f"tests.parity.programs.{name}")
-        answer: dict[str, Any] = {"result": exact(module.program(L, out), out)}
-        answer["differs"] = getattr(module, "DIFFERS", {})
+        declared = {"differs": getattr(module, "DIFFERS", {}), "unavailable": getattr(module, "UNAVAILABLE", None)}
+        answer = {"result": exact(module.program(L, out), out)}
     except Exception:  # noqa: BLE001 - an error of one program is its answer
         answer = {"error": traceback.format_exc()}
     finally:
         os.environ.clear()
         os.environ.update(environment)
-    return answer | {"seconds": time.perf_counter() - started}
+    return answer | declared | {"seconds": time.perf_counter() - started}
 
 
 def main(framework: str, outdir: str, *names: str) -> None:

@@ -163,6 +163,7 @@ def facts(trainer: Any) -> str:
         modes = {part.training for part in module.modules()}
         words.append("mixed" if len(modes) > 1 else "train" if modes == {True} else "eval")
         words.append("grads" if any(p.grad is not None for p in module.parameters()) else "no-grads")
+    words.append(f"random={digest(torch.get_rng_state())[:4]}")  # as many draws were made
     return " ".join(words)
 
 
@@ -177,15 +178,14 @@ def describe(value: Any) -> str:
         if value.ndim == 0:
             return f"{value.item()!r}:{kind}"
         return f"<{'x'.join(map(str, value.shape))} {kind} {digest(value)[:8]}>"
-    if isinstance(value, Enum):
-        return str(value.value)
+    if isinstance(value, Enum):  # a stage: compared as the text that it stands for
+        return repr(value.value)
     if isinstance(value, bool | int | float | str | None):
         return repr(value)
     if isinstance(value, Mapping):
-        pairs = value.items()
         if "state_dict" in value or "loops" in value:  # a checkpoint
             return "keys:" + ",".join(sorted(key for key in map(str, value) if key != "leyden"))
-        return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in pairs) + "}"
+        return "{" + ", ".join(sorted(f"{key}: {describe(item)}" for key, item in value.items())) + "}"
     if isinstance(value, list | tuple):
         inner = ", ".join(map(describe, value[:20])) + (f", … {len(value)}" if len(value) > 20 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
@@ -218,7 +218,7 @@ def exact(value: Any, out: Path) -> Any:
     if isinstance(value, str | Path):
         return str(value).replace(str(out), "<out>")
     if isinstance(value, Mapping):
-        return {str(key): exact(item, out) for key, item in value.items()}
+        return {str(_value(key)): exact(item, out) for key, item in value.items()}
     if isinstance(value, set | frozenset):
         return ["set", *sorted(exact(item, out) for item in value)]
     if isinstance(value, Iterable):
@@ -257,8 +257,10 @@ def attempt(call: Callable[[], Any]) -> Any:
 
 
 def summary(trainer: Any, module: Any, recorder: Recorder | None = None, **more: Any) -> dict[str, Any]:
-    """What nearly every program ends with."""
+    """What nearly every program, or part of one, ends with; the next part begins with the same random numbers."""
     result = {"counters": counters(trainer), "metrics": metrics(trainer), "weights": weights(module)}
+    result["random"] = digest(torch.get_rng_state())  # as many draws were made
+    torch.manual_seed(1)
     return result | ({} if recorder is None else {"trace": recorder.trace}) | more
 
 

@@ -8,6 +8,15 @@ from typing import Any
 import torch
 from tests.parity import toolkit as kit
 
+COUNTS = (
+    "Lightning's counts within an epoch that is over; Leyden derives the view from its own State, which forgets them"
+)
+DIFFERS = {
+    "seen.*.epoch_loop.batch_progress.current.*": COUNTS,
+    "seen.*.epoch_loop.scheduler_progress.*": COUNTS,
+    "seen.*.optim_progress.optimizer.*.current.*": COUNTS,
+}
+
 
 def outline(value: Any) -> Any:
     """The keys and types of a tree; numbers and text as they are, tensors by their bytes."""
@@ -21,6 +30,9 @@ def outline(value: Any) -> Any:
 def program(L: Any, out: Path) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
+    def saw(what: str, value: Any) -> None:
+        seen[f"{what} {sum(key.startswith(what) for key in seen)}"] = outline(value)
+
     class Saving(kit.module_class(L)):
         def __init__(self, lr: float = 0.1, names: tuple[str, ...] = ("a", "b")) -> None:
             super().__init__(lr)
@@ -32,24 +44,24 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
 
         def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-            seen.setdefault("saved", []).append(outline(checkpoint))
+            saw("saved", checkpoint)
             checkpoint["mine"] = {"value": 3, "tensor": torch.arange(3)}
 
         def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-            seen.setdefault("loaded", []).append(outline(checkpoint))
+            saw("loaded", checkpoint)
 
     class Keeping(L.Callback):
         def state_dict(self) -> dict[str, Any]:
             return {"kept": [1, (2.5, None)]}
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-            seen.setdefault("state", []).append(outline(state_dict))
+            saw("state", state_dict)
 
         def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
             checkpoint["callback's"] = torch.ones(2)
 
         def on_load_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-            seen.setdefault("callback's", []).append(checkpoint["callback's"])
+            saw("callback's", checkpoint["callback's"])
 
     class Data(L.LightningDataModule):
         def train_dataloader(self) -> Any:
@@ -59,7 +71,7 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             return {"position": 4}
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-            seen.setdefault("data", []).append(outline(state_dict))
+            saw("data", state_dict)
 
     trainer = kit.trainer(L, out, max_epochs=2, callbacks=[Keeping()])
     module = Saving()
@@ -70,7 +82,8 @@ def program(L: Any, out: Path) -> dict[str, Any]:
     again = kit.trainer(L, out, max_epochs=3, callbacks=[Keeping()])
     resumed = Saving()
     again.fit(resumed, Data(), ckpt_path=out / "full.ckpt")
-    for part in (*seen["saved"], *seen["loaded"]):
-        part["pytorch-lightning_version"] = type(part["pytorch-lightning_version"]).__name__
+    for what, part in seen.items():
+        if what.startswith(("saved", "loaded")):
+            part["pytorch-lightning_version"] = type(part["pytorch-lightning_version"]).__name__
     result = {"seen": seen, "loaded": kit.weights(loaded), "hparams": dict(loaded.hparams), "lr": loaded.lr}
     return result | kit.summary(again, resumed, path=again.ckpt_path)

@@ -17,6 +17,11 @@ def program(L: Any, out: Path) -> dict[str, Any]:
         trainer = kit.trainer(L, out, callbacks=[recorder.callback()], **settings)
         trainer.fit(module, kit.loader(), kit.val_loader())
         tested = trainer.test(module, kit.val_loader(), verbose=False)
-        more = {"tested": tested, "files": kit.files(out), "fast": trainer.fast_dev_run, "loggers": trainer.loggers}
+        more = {
+            "tested": tested,
+            "files": kit.files(out),
+            "fast": trainer.fast_dev_run,
+            "loggers": len(trainer.loggers),
+        }
         result[str(batches)] = kit.summary(trainer, module, recorder, checkpoint=trainer.checkpoint_callback, **more)
     return result

@@ -1,4 +1,4 @@
-"""Loaders that the module makes itself, reloaded every second epoch."""
+"""Loaders that the module makes itself, and when it is asked for them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from tests.parity import toolkit as kit
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     result = {}
-    for every in (0, 1, 2):
-        recorder = kit.Recorder(L)
+    cases = ({}, {"num_sanity_val_steps": 0}, {"num_sanity_val_steps": 0, "check_val_every_n_epoch": 2})
+    for settings in (*cases, {"limit_val_batches": 0}, {"max_epochs": 0}, {"limit_train_batches": 0}):
+        recorder, name = kit.Recorder(L), str(settings)
 
         class Own(kit.module_class(L)):
             def train_dataloader(self) -> Any:
@@ -27,11 +28,10 @@ def program(L: Any, out: Path) -> dict[str, Any]:
                 return [kit.val_loader(3)]
 
         module = recorder.watch(Own, "M")()
-        settings = {"max_epochs": 4, "reload_dataloaders_every_n_epochs": every, "callbacks": [recorder.callback()]}
-        trainer = kit.trainer(L, out, **settings)
+        trainer = kit.trainer(L, out, **({"max_epochs": 2, "callbacks": [recorder.callback()]} | settings))
         trainer.fit(module)
-        result[str(every)] = kit.summary(trainer, module)
-        result[str(every)]["tested"] = trainer.test(module, verbose=False)
-        result[str(every)]["predicted"] = trainer.predict(module)
-        result[str(every)]["trace"] = recorder.trace
+        result[name] = kit.summary(trainer, module)
+        result[name]["tested"] = trainer.test(module, verbose=False)
+        result[name]["predicted"] = trainer.predict(module)
+        result[name]["trace"] = recorder.trace
     return result

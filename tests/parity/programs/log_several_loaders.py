@@ -7,8 +7,19 @@ from typing import Any
 
 from tests.parity import toolkit as kit
 
+DIFFERS = {
+    "in the sanity check.trace": {
+        "lines": "sanity_check|on_train_start",
+        "reason": "Lightning shows no metrics of several loaders there, since none of them is run to its end",
+    },
+}
+
 
 def program(L: Any, out: Path) -> dict[str, Any]:
+    return {"in the sanity check": run(L, out, 2), "without": run(L, out, 0)}
+
+
+def run(L: Any, out: Path, sanity: int) -> dict[str, Any]:
     recorder = kit.Recorder(L, metrics=True)
 
     class Several(kit.module_class(L)):
@@ -30,7 +41,7 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             self.log("end", 1.0)
 
     module = recorder.watch(Several, "M")()
-    settings = {"max_epochs": 1, "log_every_n_steps": 2, "logger": recorder.logger()}
+    settings = {"max_epochs": 1, "num_sanity_val_steps": sanity, "log_every_n_steps": 2, "logger": recorder.logger()}
     trainer = kit.trainer(L, out, callbacks=[recorder.callback()], **settings)
     loaders = [kit.val_loader(), kit.val_loader(3)]
     trainer.fit(module, kit.loader(5), loaders)
