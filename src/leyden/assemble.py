@@ -134,7 +134,7 @@ def assemble_run(
 
     backward = own("backward") or Tensor.backward
     clip, zero, stepped = own("configure_gradient_clipping"), own("optimizer_zero_grad"), own("optimizer_step")
-    limit, algorithm = settings.gradient_clip_val, settings.gradient_clip_algorithm
+    limit, algorithm = settings.gradient_clip_val, settings.gradient_clip_algorithm or "norm"
 
     def zero_grad(index: int) -> None:
         if zero is None:
@@ -152,7 +152,11 @@ def assemble_run(
         if clip is None:
             clip_gradients(optimizer, limit, algorithm)
         else:
-            clip(optimizer, gradient_clip_val=limit or None, gradient_clip_algorithm=algorithm)
+            clip(
+                optimizer,
+                gradient_clip_val=limit or None,
+                gradient_clip_algorithm=settings.gradient_clip_algorithm,
+            )
 
     return Run(
         state=state,

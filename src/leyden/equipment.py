@@ -8,12 +8,12 @@ from typing import Any
 
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
-from leyden.callbacks.early_stopping import EarlyStopping
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 from leyden.core.stage import TrainerFn
+from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger
@@ -62,9 +62,6 @@ def callbacks_for(
     if len(bars) > 1:
         names = ", ".join(type(bar).__name__ for bar in bars)
         raise SettingsError(f"callbacks has {len(bars)} progress bars ({names}), which would write over each other. Keep one.")
-    if settings.fast_dev_run:
-        listed = [callback for callback in listed if not isinstance(callback, (Checkpoint, EarlyStopping))]
-        checkpointing = False
     if not bars and progress_bar is not False:
         listed.append(TQDMProgressBar())
     if not _has(listed, ModelSummary) and model_summary is not False:
@@ -97,6 +94,9 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
         return Path(ckpt_path).expanduser()
     paths = [saver.best_model_path if ckpt_path == "best" else saver.last_model_path for saver in savers]
     made = next((path for path in paths if path), None)
+    if made is None and ckpt_path == "last" and fn is TrainerFn.FITTING:
+        warn("ckpt_path='last', but this trainer has made no such checkpoint, so training starts anew.")
+        return None
     if made is None:
         need = "save_last=True" if ckpt_path == "last" else "ModelCheckpoint()"
         raise SettingsError(

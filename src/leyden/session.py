@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
@@ -25,6 +23,7 @@ from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList
 from leyden.core.metrics import Log, row
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
+from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData
 from leyden.errors import DataError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
@@ -64,7 +63,7 @@ STAGES: Mapping[TrainerFn, RunningStage] = {
 @final
 @dataclass
 class Session:
-    """One call of an entry point. Entered, it tears down at its end and tells the listeners of an exception."""
+    """One call of an entry point. Entered, it tells the listeners of an exception and tears down after it, too."""
 
     trainer: Trainer                # handed to the callbacks, as their signature wants it
     settings: Settings
@@ -84,9 +83,9 @@ class Session:
     schedulers: list[SchedulerConfig] = field(default_factory=list)
     run: Run | None = None
     evaluation: Evaluation | None = None
+    asked_training_data: TrainData | None = None
     _modes: ExitStack = field(default_factory=ExitStack)
     _is_set_up: bool = False
-    _training_data: TrainData | None = None
 
     def __enter__(self) -> Session:
         settings = self.settings
@@ -98,12 +97,11 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None) -> None:
         self.log.hook = None
         with self._modes:
-            if exception is None:
-                self._end()
-            else:
+            if exception is not None:
                 self._end_by(exception)
 
-    def _end(self) -> None:
+    def finish(self) -> None:
+        """Tear down after a run that went well."""
         self.module.to("cpu")
         if self.fn is TrainerFn.FITTING:
             self.hooks.on_fit_end()
@@ -124,11 +122,12 @@ class Session:
         self.status.stage = None
 
     def _tear_down(self) -> None:
+        self._is_set_up = False
         if self.datamodule is not None:
-            self._call("teardown", self.datamodule.teardown, self.fn.value)
+            self._call("teardown", self.datamodule.teardown, self.fn)
         for callback in self.callbacks:
-            self._call("teardown", callback.teardown, self.trainer, self.module, self.fn.value)
-        self._call("teardown", self.module.teardown, self.fn.value)
+            self._call("teardown", callback.teardown, self.trainer, self.module, self.fn)
+        self._call("teardown", self.module.teardown, self.fn)
 
     def attach(self) -> None:
         """Bring module, data module, callbacks and trainer together."""
@@ -146,10 +145,10 @@ class Session:
             if owner is not None:
                 self._call("prepare_data", owner.prepare_data)
         if self.datamodule is not None:
-            self._call("setup", self.datamodule.setup, self.fn.value)
+            self._call("setup", self.datamodule.setup, self.fn)
         for callback in list(self.callbacks):
-            self._call("setup", callback.setup, self.trainer, self.module, self.fn.value)
-        self._call("setup", self.module.setup, self.fn.value)
+            self._call("setup", callback.setup, self.trainer, self.module, self.fn)
+        self._call("setup", self.module.setup, self.fn)
         self._call("configure_model", self.module.configure_model)
         checkpoint = self._restore()
         self.module.to(device=self.settings.device)
@@ -204,17 +203,17 @@ class Session:
     def log_hyperparameters(self) -> None:
         hparams = hyperparameters_to_log(self.module, self.datamodule) if self.settings.enable_autolog_hparams else None
         for logger in self.loggers:
-            if hparams:
+            if hparams is not None:
                 logger.log_hyperparams(hparams)
             logger.log_graph(self.module)
             logger.save()
 
     def training_data(self) -> TrainData:
         """The training loader, asked for once: before training, or earlier where ``configure_optimizers`` needs its length."""
-        if self._training_data is None:
+        if self.asked_training_data is None:
             assert self.train is not None
-            self._training_data = train_data(self.train, self.settings.limit_train_batches)
-        return self._training_data
+            self.asked_training_data = train_data(self.train, self.settings.limit_train_batches)
+        return self.asked_training_data
 
     @property
     def evaluation_data(self) -> EvaluationData | None:
@@ -245,32 +244,37 @@ class Session:
 def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     """Train: everything before and after the loop of ``loop.fit``."""
     s.state.stop = False
-    s.log.clear()
     s.attach()
     s.train = Source.of("train_dataloader", train_given, s.datamodule, s.module)
     val = Source.of("val_dataloader", val_given, s.datamodule, s.module)
     check_fit(s.module, s.train, val, s.settings)
     s.validates = val.defined and overridden(s.module, "validation_step") and s.settings.limit_val_batches > 0
     checkpoint = s.set_up()
+    s.log.clear()
     warn_of_default_epochs(s.settings)
     optimizer, s.schedulers = optimizers_of(s.module, s.log)
     s.optimizers = [optimizer]
     s.hooks.on_fit_start()
+    if any(callback.saves for callback in s.callbacks):
+        hyperparameter_part(s.module, s.datamodule)     # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
     if checkpoint is not None:
         where = str(s.ckpt_path)
         restore_optimizers(checkpoint, optimizer, s.schedulers, where)
         s.state.become(saved_state(checkpoint, where))
         check_epochs(s.state, s.settings, where)
-    if s.settings.limit_train_batches == 0 or s.settings.plan(inf, validates=False).finished(s.state):
-        return
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)
-    if s.validates and checkpoint is None and s.settings.num_sanity_val_steps:
+    inside = checkpoint is not None and s.state.batch > 0 and s.state.at != "epoch_end"
+    if s.validates and s.settings.num_sanity_val_steps and not inside:
         sanity_check(s, s.evaluation)
-    data = s.training_data()
-    if data.size == 0:
+    if s.settings.limit_train_batches == 0:
         return
+    data = s.training_data()
     plan = s.settings.plan(data.size, s.validates)
+    if data.size == 0 or plan.finished(s.state):
+        return
+    if s.validates and plan.validates_in(s.state.epoch):
+        s.evaluation.data()                     # asked for now, as Lightning does, though it is needed later
     s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
     if checkpoint is None:
         data.open(s.state.epoch)
@@ -290,10 +294,10 @@ def run_prediction(s: Session, given: Any, keep: bool) -> list[list[Any]]:
 
 
 def _prepare_evaluation(s: Session, given: Any) -> Evaluation:
-    s.log.clear()
     s.attach()
     check_evaluation(s.fn, s.module, s.datamodule, given)
     s.set_up()
+    s.log.clear()
     s.log_hyperparameters()
     no_grad = torch.inference_mode if s.settings.inference_mode else torch.no_grad
     s.evaluation = assemble_evaluation(s.parts(), s.fn, given, no_grad)
@@ -339,9 +343,9 @@ def check_fit(module: Module, train: Source, val: Source, settings: Settings) ->
     if settings.limit_val_batches == 0:
         return
     if val.defined and not overridden(module, "validation_step"):
-        warnings.warn(f"there is a val_dataloader, but {name} has no validation_step(), so nothing is validated.", stacklevel=2)
+        warn(f"there is a val_dataloader, but {name} has no validation_step(), so nothing is validated.")
     if overridden(module, "validation_step") and not val.defined:
-        warnings.warn(f"{name} has a validation_step(), but there is no val_dataloader, so nothing is validated.", stacklevel=2)
+        warn(f"{name} has a validation_step(), but there is no val_dataloader, so nothing is validated.")
 
 
 def check_evaluation(fn: TrainerFn, module: Module, datamodule: DataModule | None, given: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from typing import Any, final
 import torch
 
 from leyden.core.plan import Plan
+from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.runtime.clip import ClipAlgorithm
 from leyden.runtime.device import resolve_device
@@ -42,7 +42,7 @@ class Settings:
     log_every_n_steps: int
     accumulate_grad_batches: int
     gradient_clip_val: float
-    gradient_clip_algorithm: ClipAlgorithm
+    gradient_clip_algorithm: ClipAlgorithm | None      # None: by norm, and the user's own clipping hook sees that it was not set
     inference_mode: bool
     detect_anomaly: bool
     deterministic: bool | str
@@ -146,7 +146,8 @@ def resolve(
         device=resolve_device(accelerator, devices),
         precision=resolve_precision(precision),
         max_epochs=None if max_epochs is None else _unlimited("max_epochs", max_epochs),
-        min_epochs=_count("min_epochs", min_epochs or 0, least=0),
+        # as in Lightning, a least number of steps implies one whole epoch
+        min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),
         max_steps=_unlimited("max_steps", max_steps),
         min_steps=_count("min_steps", min_steps or 0, least=0),
         max_seconds=inf if max_time is None else seconds_of(max_time),
@@ -214,10 +215,7 @@ def _check_limits(s: Settings) -> None:
 def warn_of_default_epochs(s: Settings) -> None:
     """Say once, when a fit begins, that nothing but Lightning's default of 1000 epochs will end it."""
     if s.max_epochs is None and s.epochs == 1000:
-        warnings.warn(
-            "neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of them; -1 means no limit.",
-            stacklevel=2,
-        )
+        warn("neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of them; -1 means no limit.")
 
 
 def seconds_of(max_time: str | timedelta | Mapping[str, int]) -> float:
@@ -290,9 +288,11 @@ def _clip(value: Any) -> float:
     return float(value)
 
 
-def _algorithm(value: Any) -> ClipAlgorithm:
+def _algorithm(value: Any) -> ClipAlgorithm | None:
     match value:
-        case None | "norm":
+        case None:
+            return None
+        case "norm":
             return "norm"
         case "value":
             return "value"

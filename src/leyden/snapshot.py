@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
 from leyden.checkpoint.fill import fill
 from leyden.core.state import State
+from leyden.core.warnings import warn
 from leyden.errors import FormatError, MismatchError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.progress import loops_of
@@ -89,11 +89,9 @@ def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], w
     known = {callback.state_key for callback in callbacks}
     lost = [key for key in saved if key not in known]
     if lost:
-        warnings.warn(
+        warn(
             f"{where} has the state of callbacks that this trainer does not have: {', '.join(map(str, lost))}. "
-            "Add them to Trainer(callbacks=...) to go on as before.",
-            stacklevel=2,
-        )
+            "Add them to Trainer(callbacks=...) to go on as before.")
     return dict(saved)
 
 

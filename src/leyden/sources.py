@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
+from torch.utils.data import DataLoader
+
 from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
+from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
 from leyden.errors import DataError, ModuleError
+from leyden.runtime.seed import seed_worker, workers_are_seeded
 
 Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
 
@@ -51,8 +54,7 @@ def train_data(source: Source, limit: int | float) -> TrainData:
             f"the training loader is a {type(loader).__name__}, which stands for several loaders at once; this version trains "
             "on one. Return one DataLoader. For a list of ready-made batches, use DataLoader(batches, batch_size=None)."
         )
-    checked_loader(loader, source.name)
-    _warn_if_empty(loader, source.name)
+    _ready(loader, source.name)
     return TrainData(loader, batches_of(loader, limit, "limit_train_batches"))
 
 
@@ -72,8 +74,7 @@ class EvaluationSource:
         if self.loaded is None:
             loaders = _listed(self._source.ask())
             for loader in loaders:
-                checked_loader(loader, self._source.name)
-                _warn_if_empty(loader, self._source.name)
+                _ready(loader, self._source.name)
             if len(loaders) > 1 and self._taken < 3:
                 raise ModuleError(
                     f"there are {len(loaders)} loaders, but {self._step}() does not take the loader's number. "
@@ -102,9 +103,11 @@ def _defines(owner: DataHooks | None, name: Name) -> bool:
     return getattr(method, "__func__", method) is not getattr(DataHooks, name)
 
 
-def _warn_if_empty(loader: Any, name: Name) -> None:
+def _ready(loader: Any, name: Name) -> None:
+    """Check a loader, and give its workers random streams of their own where ``seed_everything`` asked for it."""
+    checked_loader(loader, name)
+    if isinstance(loader, DataLoader) and loader.worker_init_fn is None and workers_are_seeded():
+        loader.worker_init_fn = seed_worker
     if length_of(loader) == 0:
-        warnings.warn(
-            f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a batch is larger than it.",
-            stacklevel=2,
-        )
+        warn(
+            f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a batch is larger than it.")

@@ -167,6 +167,7 @@ class Trainer(TrainerViews):
         self._log = Log(self.settings.device)
         self._hooks = Hooks()
         self._session: Session | None = None
+        self._sessions: dict[TrainerFn, Session] = {}
         self._ckpt_path: Path | None = None
 
     def fit(
@@ -195,6 +196,7 @@ class Trainer(TrainerViews):
         train_dataloaders, datamodule = _either(train_dataloaders, datamodule, val_dataloaders)
         with self._open(TrainerFn.FITTING, model, datamodule, ckpt_path) as session:
             run_fit(session, train_dataloaders, val_dataloaders)
+            session.finish()
 
     def validate(
         self,
@@ -255,6 +257,7 @@ class Trainer(TrainerViews):
         keep = return_predictions is not False
         with self._open(TrainerFn.PREDICTING, model, datamodule, ckpt_path) as session:
             predictions = run_prediction(session, dataloaders, keep)
+            session.finish()
         if not keep:
             return None
         return predictions[0] if len(predictions) == 1 else predictions
@@ -293,6 +296,7 @@ class Trainer(TrainerViews):
         dataloaders, datamodule = _either(dataloaders, datamodule)
         with self._open(fn, model, datamodule, ckpt_path) as session:
             results = run_evaluation(session, dataloaders)
+            session.finish()
         if verbose and self.is_global_zero and any(results):
             print(results_table(results))
         return results
@@ -306,7 +310,7 @@ class Trainer(TrainerViews):
         if datamodule is None and model is None and earlier is not None:
             datamodule = earlier.datamodule
         self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self.callbacks)
-        self._session = Session(
+        self._session = session = Session(
             trainer=self,
             settings=self.settings,
             fn=fn,
@@ -320,7 +324,9 @@ class Trainer(TrainerViews):
             state=self._position,
             ckpt_path=self._ckpt_path,
         )
-        return self._session
+        self._sessions.pop(fn, None)
+        self._sessions[fn] = session            # the latest stands last
+        return session
 
 
 def _either(loaders: Any, datamodule: DataModule | None, val_loaders: Any = None) -> tuple[Any, DataModule | None]:

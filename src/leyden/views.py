@@ -20,7 +20,7 @@ from leyden.core.hooks import HookedList
 from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
-from leyden.data.loader import EvaluationData
+from leyden.data.loader import EvaluationData, TrainData
 from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.run import Status
@@ -37,7 +37,8 @@ class TrainerViews:
     _callbacks: HookedList
     _position: State
     _log: Log
-    _session: Session | None
+    _session: Session | None                    # the current or last call
+    _sessions: dict[TrainerFn, Session]         # the last call of each entry point, the latest last
     _ckpt_path: Path | None
 
     # Where the run is.
@@ -177,6 +178,22 @@ class TrainerViews:
         return self.settings.check_val_every_n_epoch
 
     @property
+    def val_check_batch(self) -> float:
+        """Training batches between two validations; inf before fit has seen the loader."""
+        run = self._fitted.run if self._fitted is not None else None
+        if run is None:
+            return inf
+        return run.data.size if run.plan.val_every == inf else run.plan.val_every
+
+    @property
+    def overfit_batches(self) -> float:
+        return 0.0
+
+    @property
+    def reload_dataloaders_every_n_epochs(self) -> int:
+        return 0
+
+    @property
     def num_sanity_val_steps(self) -> int | float:
         return self.settings.num_sanity_val_steps
 
@@ -237,7 +254,8 @@ class TrainerViews:
 
     @property
     def train_dataloader(self) -> Any:
-        return self._fitted.training_data().loader if self._fitted is not None and self._fitted.run is not None else None
+        data = self._training_data
+        return data.loader if data is not None else None
 
     @property
     def val_dataloaders(self) -> Any:
@@ -254,9 +272,8 @@ class TrainerViews:
     @property
     def num_training_batches(self) -> int | float:
         """Batches of an epoch; inf where the loader does not tell, or before it was asked."""
-        if self._fitted is None or self._fitted.run is None:
-            return inf
-        return self._fitted.run.data.size
+        data = self._training_data
+        return data.size if data is not None else inf
 
     @property
     def num_val_batches(self) -> list[int | float]:
@@ -372,12 +389,15 @@ class TrainerViews:
 
     @property
     def _fitted(self) -> Session | None:
-        session = self._session
-        return session if session is not None and session.fn is TrainerFn.FITTING else None
+        return self._sessions.get(TrainerFn.FITTING)
+
+    @property
+    def _training_data(self) -> TrainData | None:
+        return self._fitted.asked_training_data if self._fitted is not None else None
 
     def _evaluation_data(self, *fns: TrainerFn) -> EvaluationData | None:
-        session = self._session
-        return session.evaluation_data if session is not None and session.fn in fns else None
+        asked = (session.evaluation_data for fn, session in reversed(self._sessions.items()) if fn in fns)
+        return next((data for data in asked if data is not None), None)
 
     def _loaders(self, *fns: TrainerFn) -> Any:
         data = self._evaluation_data(*fns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from leyden.core.hooks import CALLBACK_HOOKS, Attached
+from leyden.core.warnings import warn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,11 +47,17 @@ class Callback:
 
     def log(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
         """Log a metric from a callback: the arguments of ``Module.log``, in any hook where that is allowed."""
-        self._log_sink().log(name, value, *args, **kwargs)
+        if self._attached is None:
+            warn(f"{type(self).__name__}.log() does nothing, since no trainer runs this callback.")
+            return
+        self._attached.log.log(name, value, *args, **kwargs)
 
     def log_dict(self, dictionary: Any, *args: Any, **kwargs: Any) -> None:
         """Log several metrics at once: the arguments of ``Module.log_dict``."""
-        self._log_sink().log_dict(dictionary, *args, **kwargs)
+        if self._attached is None:
+            warn(f"{type(self).__name__}.log_dict() does nothing, since no trainer runs this callback.")
+            return
+        self._attached.log.log_dict(dictionary, *args, **kwargs)
 
     def setup(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
         """Called before the run begins; ``stage`` is fit, validate, test or predict."""
@@ -181,8 +188,3 @@ class Callback:
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: Module, checkpoint: dict[str, Any]) -> None:
         """A checkpoint was read and is about to be restored."""
-
-    def _log_sink(self) -> Any:
-        if self._attached is None:
-            raise LookupError
-        return self._attached.log

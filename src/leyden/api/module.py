@@ -16,6 +16,7 @@ from leyden.api.hparams import Hyperparameters
 from leyden.api.module_hooks import ModuleHooks
 from leyden.api.restore import class_only, load_from_checkpoint
 from leyden.core.hooks import MODULE_HOOKS, Attached
+from leyden.core.warnings import warn
 from leyden.errors import DetachedError, ModuleError, SettingsError
 from leyden.runtime.clip import clip_gradients
 
@@ -168,7 +169,8 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
             LogError: the value is no single number, or this hook cannot log in this way.
         """
         if self._attached is None:
-            raise self._detached("self.log()")
+            warn(f"self.log() of {type(self).__name__} does nothing, since no trainer is attached.")
+            return
         self._attached.log.log(
             name, value, prog_bar, logger, on_step, on_epoch, reduce_fx, enable_graph, sync_dist, sync_dist_group,
             add_dataloader_idx, batch_size, metric_attribute, rank_zero_only,
@@ -191,7 +193,8 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     ) -> None:
         """Log several values at once; the arguments are those of ``log``."""
         if self._attached is None:
-            raise self._detached("self.log_dict()")
+            warn(f"self.log_dict() of {type(self).__name__} does nothing, since no trainer is attached.")
+            return
         self._attached.log.log_dict(
             dictionary, prog_bar, logger, on_step, on_epoch, reduce_fx, enable_graph, sync_dist, sync_dist_group,
             add_dataloader_idx, batch_size, rank_zero_only,

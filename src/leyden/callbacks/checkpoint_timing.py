@@ -25,6 +25,7 @@ class Timing:
     metric: str | None = None           # what ranks the checkpoints
     awaits_metric: bool = False         # a checkpoint is due, as soon as its metric is there
     validated: bool = False             # a validation has run in this fit
+    first_step: int = 0                 # the optimizer step at which this fit began
     seen_step: int = 0                  # the optimizer step after the last batch
     since: float = 0.0                  # when the current interval began
 
@@ -34,7 +35,8 @@ class Timing:
 
     def start(self, step: int, now: float, metric: str | None) -> None:
         """Training begins, or goes on."""
-        self.seen_step, self.since, self.metric, self.validated = step, now, metric, False
+        self.first_step = self.seen_step = step
+        self.since, self.metric, self.validated = now, metric, False
 
     def after_batch(self, trainer: Trainer, saved_step: int, now: float) -> bool:
         """Save now? A checkpoint that is ranked waits for the validation that is due, or else for its metric."""
@@ -66,6 +68,10 @@ class Timing:
         if self.awaits_metric:
             return self.validated or not trainer.enable_validation or self._metric_is_there(trainer)
         return self._epoch_is_due(trainer, saved_step) and self._acts_after_training_epoch(trainer)
+
+    def at_end(self, trainer: Trainer, saved_step: int) -> bool:
+        """Save what was never due? If this fit has trained at all."""
+        return trainer.global_step not in (self.first_step, saved_step) and not outside_training(trainer)
 
     def _epoch_is_due(self, trainer: Trainer, saved_step: int) -> bool:
         if self.epochs == 0 or (trainer.current_epoch + 1) % self.epochs != 0:

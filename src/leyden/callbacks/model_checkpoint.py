@@ -15,7 +15,7 @@ from leyden.callbacks.checkpoint_settings import check_when, default_directory
 from leyden.callbacks.checkpoint_state import claim, read_standing
 from leyden.callbacks.checkpoint_timing import Timing
 from leyden.callbacks.kept_checkpoints import KeptCheckpoints
-from leyden.callbacks.monitored import not_logged, outside_training
+from leyden.callbacks.monitored import not_logged
 from leyden.callbacks.saved_state import SavedState
 from leyden.core.warnings import warn
 from leyden.errors import CheckpointError, MonitorError, PathError
@@ -141,20 +141,16 @@ class ModelCheckpoint(KeptCheckpoints):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: Module) -> None:
-        if not self._last_checkpoint_saved and not self._is_settled(trainer):
+        if not self._last_checkpoint_saved and self._timing.at_end(trainer, self._saved_step):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
         # What could not be saved a moment ago cannot be saved now.
         hopeless = isinstance(exception, (CheckpointError, PathError))
-        if self.save_on_exception and not hopeless and not self._is_settled(trainer):
+        if self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step):
             metrics = self._monitor_candidates(trainer)
             self._save_beside_the_best(trainer, metrics)
             self._save_last_checkpoint(trainer, metrics)
-
-    def _is_settled(self, trainer: Trainer) -> bool:
-        """Is there nothing to save: not training, or saved at this very step?"""
-        return outside_training(trainer) or self._saved_step == trainer.global_step
 
     def _save(self, trainer: Trainer) -> None:
         """Save what is due now, if it is to be kept."""
@@ -205,7 +201,8 @@ class ModelCheckpoint(KeptCheckpoints):
         claimed = claim(standing, self._files, directory, base, self._resumed, self.FILE_EXTENSION)
         if claimed is None:
             if directory is not None:
-                warn(f"The checkpoints so far are in {directory}, not in {self.dirpath}. The ranking begins anew.")
+                there = (base or Path()) / directory
+                warn(f"The checkpoints so far are in {there}, not in {self.dirpath}. The ranking begins anew.")
             return
         standing, left = claimed
         self._stand(standing)

@@ -172,12 +172,12 @@ def chain(name: str, first: list[Hook], answer: Hook | None, last: list[Hook], l
     if not first and answer is None and not last:
         return nobody
 
-    def call_all(*args: Any) -> Any:
+    def call_all(*args: Any, **kwargs: Any) -> Any:
         outer, log.hook = log.hook, name
         try:
             for call in first:
                 call(*args)
-            result = answer(*args) if answer is not None else None
+            result = answer(*args, **kwargs) if answer is not None else None
             for call in last:
                 call(*args)
         finally:

@@ -44,9 +44,13 @@ class Plan:
             return False
         if self.val_epochs is None:
             return s.batches % self.val_every == 0 or self.stops(s)
-        if (s.epoch + 1) % self.val_epochs != 0:
+        if not self.validates_in(s.epoch):
             return False
         return (s.last if self.val_every == inf else s.batch % self.val_every == 0) or self.stops(s)
+
+    def validates_in(self, epoch: int) -> bool:
+        """May a validation fall into this epoch?"""
+        return self.val_epochs is None or (epoch + 1) % self.val_epochs == 0
 
     def logs(self, s: State) -> bool:
         """Is a row of step metrics due after the current batch?"""

@@ -164,11 +164,13 @@ class EvaluationData:
         return EvaluationData(self.loaders, sizes)
 
     def batches(self) -> Iterator[tuple[int, int, Any]]:
-        """(loader, index, batch) for all batches of all loaders."""
-        for number, (loader, size) in enumerate(zip(self.loaders, self.sizes)):
-            if size == 0:
-                continue
-            for index, batch in enumerate(loader):
+        """(loader, index, batch) for all batches of all loaders; the first loader's iterator is made at the call."""
+        todo = [(number, loader, size) for number, (loader, size) in enumerate(zip(self.loaders, self.sizes)) if size]
+        return self._run(iter(todo[0][1]), todo) if todo else iter(())
+
+    def _run(self, first: Iterator[Any], todo: list[tuple[int, Any, int | float]]) -> Iterator[tuple[int, int, Any]]:
+        for place, (number, loader, size) in enumerate(todo):
+            for index, batch in enumerate(first if place == 0 else loader):
                 yield number, index, batch
                 if index + 1 >= size:
                     break

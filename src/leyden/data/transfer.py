@@ -38,7 +38,7 @@ def map_leaves(batch: Any, tensor: Callable[[Tensor], Any], other: Callable[[Any
         return tensor(batch)
     kind = type(batch)
     if kind is tuple or kind is list:
-        return kind([map_leaves(item, tensor, other) for item in batch])
+        return kind([tensor(item) if isinstance(item, Tensor) else map_leaves(item, tensor, other) for item in batch])
     if kind is dict or kind is OrderedDict:
         return kind((key, map_leaves(item, tensor, other)) for key, item in batch.items())
     if kind is defaultdict:

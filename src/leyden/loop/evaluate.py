@@ -30,11 +30,12 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
             return []
         several = len(data.loaders) > 1
         ev.rows.extend([0] * (len(data.loaders) - len(ev.rows)))
+        batches = data.batches()            # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
             log.open(ev.stage, len(data.loaders))
             hooks.start()
             hooks.epoch_start()
-            for loader, index, batch in data.batches():
+            for loader, index, batch in batches:
                 batch = ev.to_device(batch, loader)
                 place = (batch, index, loader) if several else (batch, index)
                 log.begin_batch(batch, loader)

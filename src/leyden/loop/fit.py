@@ -123,12 +123,12 @@ def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | No
         run.hooks.on_before_zero_grad(run.optimizer)
         run.zero_grad(index)
     if loss is None:
-        return None, None
+        return {}, None
     run.hooks.on_before_backward(loss)
     run.backward(loss)
     run.hooks.on_after_backward()
     outputs = {"loss": loss.detach()}
-    return ({**output, **outputs} if isinstance(output, Mapping) else outputs), loss
+    return (outputs if isinstance(output, Tensor) else {**output, **outputs}), loss
 
 
 def loss_of(output: Any) -> Tensor | None:
@@ -137,8 +137,9 @@ def loss_of(output: Any) -> Tensor | None:
     Raises:
         ModuleError: it is neither a tensor, nor a dict with "loss", nor None.
     """
-    loss = output.get("loss") if isinstance(output, Mapping) else output
-    if isinstance(loss, Tensor) or output is None:
+    if isinstance(output, Tensor) or output is None:
+        return output
+    if isinstance(output, Mapping) and isinstance(loss := output.get("loss"), Tensor):
         return loss
     found = f"a dict with the keys {list(output)}" if isinstance(output, Mapping) else f"a {type(output).__name__}"
     raise ModuleError(

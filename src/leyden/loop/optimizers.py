@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
-import warnings
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from leyden.core.warnings import warn
 from leyden.errors import ModuleError
 
 Interval = Literal["epoch", "step"]
@@ -57,7 +57,7 @@ def read_configuration(returned: Any) -> tuple[list[Optimizer], list[SchedulerCo
     """
     match returned:
         case None:
-            warnings.warn("configure_optimizers() returned None, so this run changes no weights.", stacklevel=2)
+            warn("configure_optimizers() returned None, so this run changes no weights.")
             return [NoOptimizer()], []
         case Optimizer():
             return [returned], []
@@ -85,7 +85,7 @@ def _read_dicts(dicts: Sequence[Mapping[str, Any]]) -> tuple[list[Optimizer], li
         unknown = returned.keys() - {"optimizer", "lr_scheduler", "monitor"}
         if unknown:
             names = ", ".join(sorted(map(str, unknown)))
-            warnings.warn(f"configure_optimizers() returned a dict with keys that have no meaning: {names}.", stacklevel=2)
+            warn(f"configure_optimizers() returned a dict with keys that have no meaning: {names}.")
         optimizers.append(optimizer)  # type: ignore[arg-type]
         if returned.get("lr_scheduler") is not None:
             schedulers.append(_read_scheduler(returned["lr_scheduler"], returned.get("monitor")))
@@ -100,11 +100,9 @@ def _read_scheduler(given: Any, monitor: str | None) -> SchedulerConfig:
     else:
         unknown = [str(key) for key in given if key not in _SCHEDULER_KEYS]
         if unknown:
-            warnings.warn(
+            warn(
                 f"the lr_scheduler dict has keys that have no meaning: {', '.join(unknown)}. "
-                f"Known are {', '.join(_SCHEDULER_KEYS)}.",
-                stacklevel=2,
-            )
+                f"Known are {', '.join(_SCHEDULER_KEYS)}.")
         if "scheduler" not in given:
             raise ModuleError("the lr_scheduler dict has no key 'scheduler'. Add the scheduler object under it.")
         _check_scheduler(given["scheduler"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from leyden.core.state import State
+from leyden.core.warnings import warn
 from leyden.errors import MonitorError
 from leyden.loop.optimizers import Interval, SchedulerConfig
 
@@ -63,5 +63,5 @@ class Schedulers:
             known = f"Logged so far: {', '.join(map(repr, metrics)) or 'nothing'}."
             if config.strict:
                 raise MonitorError(f"{problem}. {known} Log it with self.log(), or set 'strict': False to wait for it.")
-            warnings.warn(f"{problem}, so it does not step. {known}", stacklevel=2)
+            warn(f"{problem}, so it does not step. {known}")
         return value
