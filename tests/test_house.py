@@ -150,6 +150,18 @@ print(*set(sys.modules) - before)
     assert len(modules) <= 150
 
 
+def test_numpy_is_not_needed():
+    code = """
+import sys, warnings
+sys.modules["numpy"] = None
+warnings.simplefilter("ignore")  # torch's own warning that numpy is missing
+import leyden
+assert all(getattr(leyden, name) for name in leyden.__all__)
+import leyden.checkpoint.load, leyden.checkpoint.save, leyden.demo.job
+"""
+    fresh_python(code)
+
+
 def test_the_layers_name_every_part_of_the_package():
     """import-linter checks the order; this keeps a misspelt layer from checking nothing."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
