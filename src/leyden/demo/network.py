@@ -36,7 +36,7 @@ class DigitsNet(Module):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         loss, accuracy = self.score(batch)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True)
+        self.log("train/loss", loss, on_step=True, on_epoch=True)
         self.log("train/accuracy", accuracy, on_step=False, on_epoch=True)
         return loss
 
