@@ -1,6 +1,6 @@
 """Leyden: train PyTorch models, with nothing that it reads able to run code.
 
-Public names are resolved when they are first used, so that importing the package imports neither torch nor anything else.
+Public names are resolved when they are first used: importing the package imports neither torch nor anything else.
 """
 
 from __future__ import annotations
@@ -11,17 +11,32 @@ from typing import TYPE_CHECKING, Any
 from leyden._version import __version__
 
 if TYPE_CHECKING:
-    from leyden import callbacks as callbacks
-    from leyden import loggers as loggers
-    from leyden.api.callback import Callback as Callback
-    from leyden.api.datamodule import DataModule as DataModule
-    from leyden.api.datamodule import DataModule as LightningDataModule
-    from leyden.api.module import Module as LightningModule
-    from leyden.api.module import Module as Module
-    from leyden.runtime.seed import seed_everything as seed_everything
-    from leyden.trainer import Trainer as Trainer
+    from leyden import callbacks, errors, loggers
+    from leyden.api.callback import Callback
+    from leyden.api.datamodule import DataModule
+    from leyden.api.module import Module
+    from leyden.runtime.seed import seed_everything
+    from leyden.trainer import Trainer
 
-_PUBLIC = {
+    LightningDataModule = DataModule
+    LightningModule = Module
+
+__all__ = [
+    "Callback",
+    "DataModule",
+    "LightningDataModule",
+    "LightningModule",
+    "Module",
+    "Trainer",
+    "__version__",
+    "callbacks",
+    "errors",
+    "loggers",
+    "seed_everything",
+]
+
+_SUBPACKAGES = ("callbacks", "errors", "loggers")
+_NAMES = {
     "Callback": ("leyden.api.callback", "Callback"),
     "DataModule": ("leyden.api.datamodule", "DataModule"),
     "LightningDataModule": ("leyden.api.datamodule", "DataModule"),
@@ -30,17 +45,14 @@ _PUBLIC = {
     "Trainer": ("leyden.trainer", "Trainer"),
     "seed_everything": ("leyden.runtime.seed", "seed_everything"),
 }
-_SUBPACKAGES = ("callbacks", "errors", "loggers")
-
-__all__ = ["__version__", *_SUBPACKAGES, *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBPACKAGES:
         return import_module(f"leyden.{name}")
-    if name not in _PUBLIC:
+    if name not in _NAMES:
         raise AttributeError(f"module 'leyden' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
+    module, attribute = _NAMES[name]
     return getattr(import_module(module), attribute)
 
 

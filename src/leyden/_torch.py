@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import optim
 from torch.optim import Optimizer
 
-# Optimizers of torch whose step() needs gradients and nothing else. LBFGS is not among them: it evaluates the loss itself.
+# Optimizers of torch whose step() needs gradients and nothing else. LBFGS is not among them: it evaluates the loss.
 GRADIENT_ONLY = (
     optim.SGD,
     optim.Adam,

@@ -18,7 +18,7 @@ from leyden.core.metrics import Log
 from leyden.core.plan import Plan
 from leyden.core.stage import RunningStage, TrainerFn
 from leyden.core.state import State
-from leyden.data.loader import EvaluationData, TrainData
+from leyden.data.loader import TrainData
 from leyden.errors import ModuleError
 from leyden.loop.fit import automatic_step, closure_step
 from leyden.loop.optimizers import SchedulerConfig, read_configuration
@@ -82,13 +82,15 @@ def optimizers_of(module: Module, log: Log) -> tuple[Optimizer, list[SchedulerCo
     optimizers, schedulers = read_configuration(within(log, "configure_optimizers", module.configure_optimizers)())
     if len(optimizers) > 1:
         raise ModuleError(
-            f"configure_optimizers() returned {len(optimizers)} optimizers; automatic optimization steps one. Give one optimizer "
-            "several parameter groups instead; manual optimization is not available in this version."
+            f"configure_optimizers() returned {len(optimizers)} optimizers; automatic optimization steps one. Give one "
+            "optimizer several parameter groups instead; manual optimization is not available in this version."
         )
     return optimizers[0], schedulers
 
 
-def assemble_evaluation(parts: Parts, fn: TrainerFn, given: Any, no_grad: Callable[[], AbstractContextManager[Any]]) -> Evaluation:
+def assemble_evaluation(
+    parts: Parts, fn: TrainerFn, given: Any, no_grad: Callable[[], AbstractContextManager[Any]]
+) -> Evaluation:
     """What ``evaluate`` or ``predict`` runs.
 
     Args:
@@ -101,7 +103,9 @@ def assemble_evaluation(parts: Parts, fn: TrainerFn, given: Any, no_grad: Callab
     hooks: EvaluationHooks = getattr(parts.hooks, kind.hooks)
     method = getattr(module, kind.step)
     source = Source.of(kind.loader, given, parts.datamodule, module)
-    data = EvaluationSource(source, getattr(parts.settings, kind.limit), kind.limit, kind.step, positional_arguments(method))
+    data = EvaluationSource(
+        source, getattr(parts.settings, kind.limit), kind.limit, kind.step, positional_arguments(method)
+    )
     return Evaluation(
         stage=kind.stage,
         step_name=kind.step,
@@ -168,10 +172,14 @@ def assemble_run(
         to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
         validation=validation,
         optimizer=optimizer,
-        schedulers=Schedulers(schedulers, within(log, "lr_scheduler_step", module.lr_scheduler_step), lambda: log.callback_metrics),
+        schedulers=Schedulers(
+            schedulers, within(log, "lr_scheduler_step", module.lr_scheduler_step), lambda: log.callback_metrics
+        ),
         write=parts.write,
         step=closure_step if stepped is not None or needs_closure(optimizer) else automatic_step,
-        training_step=in_precision(bound_step(module.training_step, "training_step"), settings.precision, settings.device),
+        training_step=in_precision(
+            bound_step(module.training_step, "training_step"), settings.precision, settings.device
+        ),
         backward=backward,
         zero_grad=zero_grad,
         clip_gradients=clip_gradients_as_set if clip is not None or limit > 0 else nobody,

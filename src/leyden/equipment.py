@@ -1,4 +1,4 @@
-"""What a trainer is equipped with where the program does not say: loggers, callbacks, and the checkpoint that a word names."""
+"""What a trainer has where the program does not say: loggers, callbacks, and the checkpoint that a word names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
             loggers = list(given)
     for logger in loggers:
         if not isinstance(logger, Logger):
-            raise SettingsError(f"logger has a {type(logger).__name__} in it. Use Logger objects, True for the default, or False.")
+            raise SettingsError(
+                f"logger has a {type(logger).__name__} in it. Use Logger objects, True for the default, or False."
+            )
     return loggers
 
 
@@ -54,14 +56,18 @@ def callbacks_for(
     listed = [] if given is None else [given] if isinstance(given, Callback) else list(given)
     for callback in listed:
         if not isinstance(callback, Callback):
-            raise SettingsError(f"callbacks has a {type(callback).__name__} in it. Use objects of subclasses of leyden.Callback.")
+            raise SettingsError(
+                f"callbacks has a {type(callback).__name__} in it. Use objects of subclasses of leyden.Callback."
+            )
     _check_contradiction(listed, Checkpoint, "enable_checkpointing", checkpointing)
     _check_contradiction(listed, ProgressBar, "enable_progress_bar", progress_bar)
     _check_contradiction(listed, ModelSummary, "enable_model_summary", model_summary)
     bars = [callback for callback in listed if isinstance(callback, ProgressBar)]
     if len(bars) > 1:
         names = ", ".join(type(bar).__name__ for bar in bars)
-        raise SettingsError(f"callbacks has {len(bars)} progress bars ({names}), which would write over each other. Keep one.")
+        raise SettingsError(
+            f"callbacks has {len(bars)} progress bars ({names}), which would write over each other. Keep one."
+        )
     if not bars and progress_bar is not False:
         listed.append(TQDMProgressBar())
     if not _has(listed, ModelSummary) and model_summary is not False:
@@ -73,7 +79,9 @@ def callbacks_for(
     return listed
 
 
-def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, callbacks: Sequence[Callback]) -> Path | None:
+def checkpoint_named(
+    ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, callbacks: Sequence[Callback]
+) -> Path | None:
     """The file that ``ckpt_path`` means.
 
     Args:
@@ -100,8 +108,8 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
     if made is None:
         need = "save_last=True" if ckpt_path == "last" else "ModelCheckpoint()"
         raise SettingsError(
-            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with callbacks=[ModelCheckpoint(...)] "
-            f"({need}), or give the path of a file."
+            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with "
+            f"callbacks=[ModelCheckpoint(...)] ({need}), or give the path of a file."
         )
     return Path(made)
 

@@ -65,7 +65,7 @@ STAGES: Mapping[TrainerFn, RunningStage] = {
 class Session:
     """One call of an entry point. Entered, it tells the listeners of an exception and tears down after it, too."""
 
-    trainer: Trainer                # handed to the callbacks, as their signature wants it
+    trainer: Trainer  # handed to the callbacks, as their signature wants it
     settings: Settings
     fn: TrainerFn
     module: Module
@@ -94,7 +94,9 @@ class Session:
         self._modes.enter_context(torch.set_grad_enabled(True))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None
+    ) -> None:
         self.log.hook = None
         with self._modes:
             if exception is not None:
@@ -139,7 +141,7 @@ class Session:
         self.callbacks.changed = self.build_hooks
 
     def set_up(self) -> dict[str, Any] | None:
-        """Everything up to the module standing on its device with its weights; returns the checkpoint to resume from."""
+        """Everything up to the module standing on its device with its weights; returns the checkpoint read."""
         self._is_set_up = True
         for owner in (self.datamodule, self.module):
             if owner is not None:
@@ -170,7 +172,9 @@ class Session:
         brought = list(brought) if isinstance(brought, (list, tuple)) else [brought]
         for callback in brought:
             if not isinstance(callback, Callback):
-                raise ModuleError(f"configure_callbacks() returned a {type(callback).__name__}. Return a list of Callback objects.")
+                raise ModuleError(
+                    f"configure_callbacks() returned a {type(callback).__name__}. Return a list of Callback objects."
+                )
         types = {type(callback) for callback in brought}
         kept = [callback for callback in self.callbacks if type(callback) not in types]
         self.callbacks[:] = sorted([*kept, *brought], key=lambda callback: callback.saves)
@@ -209,7 +213,7 @@ class Session:
             logger.save()
 
     def training_data(self) -> TrainData:
-        """The training loader, asked for once: before training, or earlier where ``configure_optimizers`` needs its length."""
+        """The training loader, asked for once: before training, or when ``configure_optimizers`` needs its length."""
         if self.asked_training_data is None:
             assert self.train is not None
             self.asked_training_data = train_data(self.train, self.settings.limit_train_batches)
@@ -256,7 +260,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     s.optimizers = [optimizer]
     s.hooks.on_fit_start()
     if any(callback.saves for callback in s.callbacks):
-        hyperparameter_part(s.module, s.datamodule)     # says now, not at the first save, what a checkpoint will not hold
+        hyperparameter_part(s.module, s.datamodule)  # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
     if checkpoint is not None:
         where = str(s.ckpt_path)
@@ -274,7 +278,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if data.size == 0 or plan.finished(s.state):
         return
     if s.validates and plan.validates_in(s.state.epoch):
-        s.evaluation.data()                     # asked for now, as Lightning does, though it is needed later
+        s.evaluation.data()  # asked for now, as Lightning does, though it is needed later
     s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
     if checkpoint is None:
         data.open(s.state.epoch)
@@ -337,7 +341,8 @@ def check_fit(module: Module, train: Source, val: Source, settings: Settings) ->
         )
     if not train.defined:
         raise DataError(
-            f"fit() has no training data. Call fit(model, train_dataloaders=loader), or define train_dataloader() on {name} "
+            "fit() has no training data. Call fit(model, train_dataloaders=loader), or define "
+            f"train_dataloader() on {name} "
             "or on a data module."
         )
     if settings.limit_val_batches == 0:
@@ -357,12 +362,18 @@ def check_evaluation(fn: TrainerFn, module: Module, datamodule: DataModule | Non
     """
     kind, name = KINDS[fn], type(module).__name__
     if fn is not TrainerFn.PREDICTING and not overridden(module, kind.step):
-        raise ModuleError(f"{name} has no {kind.step}(), which {fn}() needs. Define {kind.step}(self, batch, batch_idx).")
+        raise ModuleError(
+            f"{name} has no {kind.step}(), which {fn}() needs. Define {kind.step}(self, batch, batch_idx)."
+        )
     if fn is TrainerFn.PREDICTING and not (overridden(module, "predict_step") or overridden(module, "forward")):
-        raise ModuleError(f"{name} has neither predict_step() nor forward(), one of which predict() needs. Define forward(self, batch).")
+        raise ModuleError(
+            f"{name} has neither predict_step() nor forward(), one of which predict() needs. Define "
+            "forward(self, batch)."
+        )
     if not Source.of(kind.loader, given, datamodule, module).defined:
         raise DataError(
-            f"{fn}() has no data. Call {fn}(model, dataloaders=loader), or define {kind.loader}() on {name} or on a data module."
+            f"{fn}() has no data. Call {fn}(model, dataloaders=loader), or define {kind.loader}() on "
+            f"{name} or on a data module."
         )
 
 

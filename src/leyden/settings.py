@@ -1,4 +1,4 @@
-"""Settings: what the arguments of Trainer mean. Strings, None and "auto" end here, and every cross-field rule is here."""
+"""Settings: what the arguments of Trainer mean. Strings, None and "auto" end here; every cross-field rule is here."""
 
 from __future__ import annotations
 
@@ -27,28 +27,30 @@ class Settings:
 
     device: torch.device
     precision: Precision
-    max_epochs: float | None            # None: decided when fit begins
+    max_epochs: float | None  # None: decided when fit begins
     min_epochs: int
     max_steps: float
     min_steps: int
     max_seconds: float
-    limit_train_batches: int | float    # an int is a count, a float a fraction, here and in the next three
+    limit_train_batches: int | float  # an int is a count, a float a fraction, here and in the next three
     limit_val_batches: int | float
     limit_test_batches: int | float
     limit_predict_batches: int | float
-    val_check_interval: int | float     # an int is a count of batches, a float a fraction of the epoch
+    val_check_interval: int | float  # an int is a count of batches, a float a fraction of the epoch
     check_val_every_n_epoch: int | None
     num_sanity_val_steps: float
     log_every_n_steps: int
     accumulate_grad_batches: int
     gradient_clip_val: float
-    gradient_clip_algorithm: ClipAlgorithm | None      # None: by norm, and the user's own clipping hook sees that it was not set
+    gradient_clip_algorithm: (
+        ClipAlgorithm | None
+    )  # None: by norm, and the user's own clipping hook sees that it was not set
     inference_mode: bool
     detect_anomaly: bool
     deterministic: bool | str
     benchmark: bool | None
     enable_autolog_hparams: bool
-    fast_dev_run: int                   # batches of each loop; 0: an ordinary run
+    fast_dev_run: int  # batches of each loop; 0: an ordinary run
     default_root_dir: Path
 
     def plan(self, training_batches: int | float, validates: bool) -> Plan:
@@ -81,8 +83,9 @@ class Settings:
         if isinstance(interval, int):
             if interval > training_batches and self.check_val_every_n_epoch is not None:
                 raise SettingsError(
-                    f"val_check_interval={interval}, but an epoch has {training_batches} batches, so validation would never "
-                    f"run. Use at most {training_batches}, or check_val_every_n_epoch=None to count batches across epochs."
+                    f"val_check_interval={interval}, but an epoch has {training_batches} batches, so validation would "
+                    f"never run. Use at most {training_batches}, or check_val_every_n_epoch=None to count "
+                    "batches across epochs."
                 )
             return interval
         if interval == 1.0:
@@ -138,7 +141,8 @@ def resolve(
     interval = _interval(1.0 if val_check_interval is None else val_check_interval)
     if check_val_every_n_epoch is None and not isinstance(interval, int):
         raise SettingsError(
-            f"check_val_every_n_epoch=None counts batches across epochs, but val_check_interval={interval} is a fraction of "
+            f"check_val_every_n_epoch=None counts batches across epochs, but val_check_interval={interval} "
+            "is a fraction of "
             "one. Give val_check_interval a whole number of batches."
         )
     algorithm = _algorithm(gradient_clip_algorithm)
@@ -157,9 +161,13 @@ def resolve(
         limit_predict_batches=_limit("limit_predict_batches", limit_predict_batches),
         val_check_interval=interval,
         check_val_every_n_epoch=(
-            None if check_val_every_n_epoch is None else _count("check_val_every_n_epoch", check_val_every_n_epoch, least=1)
+            None
+            if check_val_every_n_epoch is None
+            else _count("check_val_every_n_epoch", check_val_every_n_epoch, least=1)
         ),
-        num_sanity_val_steps=_unlimited("num_sanity_val_steps", 2 if num_sanity_val_steps is None else num_sanity_val_steps),
+        num_sanity_val_steps=_unlimited(
+            "num_sanity_val_steps", 2 if num_sanity_val_steps is None else num_sanity_val_steps
+        ),
         log_every_n_steps=_count("log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps, least=0),
         accumulate_grad_batches=_count("accumulate_grad_batches", accumulate_grad_batches, least=1),
         gradient_clip_val=_clip(gradient_clip_val),
@@ -182,7 +190,10 @@ UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
     "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
     "overfit_batches": ((0, 0.0), "Use limit_train_batches=n with a loader that does not shuffle."),
     "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
-    "barebones": ((False,), "Leave it out: what is not used costs nothing. Turn off logger and enable_checkpointing by name."),
+    "barebones": (
+        (False,),
+        "Leave it out: what is not used costs nothing. Turn off logger and enable_checkpointing by name.",
+    ),
     "plugins": ((None, [], ()), "Leave it out, and choose precision by its name."),
     "reload_dataloaders_every_n_epochs": ((0,), "Leave it out, and let the dataset or sampler change its content."),
     "model_registry": ((None,), "Leave it out: Leyden has no hosted registry."),
@@ -203,19 +214,27 @@ def refuse_unavailable(**arguments: object) -> None:
 
 def _check_limits(s: Settings) -> None:
     if s.max_epochs is not None and s.min_epochs > s.max_epochs:
-        raise SettingsError(f"min_epochs={s.min_epochs} is more than max_epochs={s.max_epochs}. Lower one or raise the other.")
+        raise SettingsError(
+            f"min_epochs={s.min_epochs} is more than max_epochs={s.max_epochs}. Lower one or raise the other."
+        )
     if s.min_steps > s.max_steps:
-        raise SettingsError(f"min_steps={s.min_steps} is more than max_steps={s.max_steps}. Lower one or raise the other.")
+        raise SettingsError(
+            f"min_steps={s.min_steps} is more than max_steps={s.max_steps}. Lower one or raise the other."
+        )
     if s.deterministic and s.benchmark:
         raise SettingsError(
-            "benchmark=True lets cuDNN choose other algorithms on each run, which deterministic=True rules out. Drop one of them."
+            "benchmark=True lets cuDNN choose other algorithms on each run, which deterministic=True "
+            "rules out. Drop one of them."
         )
 
 
 def warn_of_default_epochs(s: Settings) -> None:
     """Say once, when a fit begins, that nothing but Lightning's default of 1000 epochs will end it."""
     if s.max_epochs is None and s.epochs == 1000:
-        warn("neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of them; -1 means no limit.")
+        warn(
+            "neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of "
+            "them; -1 means no limit."
+        )
 
 
 def seconds_of(max_time: str | timedelta | Mapping[str, int]) -> float:
@@ -258,10 +277,13 @@ def _limit(name: str, value: Any) -> int | float:
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-        raise SettingsError(f"{name}={value!r} is no limit. Use a whole number of batches, or a fraction from 0.0 to 1.0.")
+        raise SettingsError(
+            f"{name}={value!r} is no limit. Use a whole number of batches, or a fraction from 0.0 to 1.0."
+        )
     if isinstance(value, float) and value > 1.0:
         raise SettingsError(
-            f"{name}={value} is a fraction above 1.0. Use a fraction from 0.0 to 1.0, or {name}={int(value)} for a number of batches."
+            f"{name}={value} is a fraction above 1.0. Use a fraction from 0.0 to 1.0, or "
+            f"{name}={int(value)} for a number of batches."
         )
     return value
 
@@ -269,13 +291,18 @@ def _limit(name: str, value: Any) -> int | float:
 def _interval(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SettingsError(
-            f"val_check_interval={value!r} is not available. Use a whole number of batches, or a fraction of an epoch up to 1.0."
+            f"val_check_interval={value!r} is not available. Use a whole number of batches, or a fraction "
+            "of an epoch up to 1.0."
         )
     if isinstance(value, int) and value < 1:
-        raise SettingsError(f"val_check_interval={value} is no interval. Use 1 or more batches, or limit_val_batches=0 for no validation.")
+        raise SettingsError(
+            f"val_check_interval={value} is no interval. Use 1 or more batches, or limit_val_batches=0 for "
+            "no validation."
+        )
     if isinstance(value, float) and not 0.0 < value <= 1.0:
         raise SettingsError(
-            f"val_check_interval={value} is no fraction of an epoch. Use one above 0.0 and up to 1.0, or a whole number of batches."
+            f"val_check_interval={value} is no fraction of an epoch. Use one above 0.0 and up to 1.0, or a "
+            "whole number of batches."
         )
     return value
 

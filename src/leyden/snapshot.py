@@ -91,7 +91,8 @@ def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], w
     if lost:
         warn(
             f"{where} has the state of callbacks that this trainer does not have: {', '.join(map(str, lost))}. "
-            "Add them to Trainer(callbacks=...) to go on as before.")
+            "Add them to Trainer(callbacks=...) to go on as before."
+        )
     return dict(saved)
 
 
@@ -130,7 +131,7 @@ def restore_optimizers(
             f"{where} has the states of {len(saved)} learning-rate schedulers, and this run has {len(schedulers)}. "
             "Resume with the configure_optimizers() that the run was started with."
         )
-    for config, state in zip(schedulers, saved):
+    for config, state in zip(schedulers, saved, strict=True):
         config.scheduler.load_state_dict(state)
 
 
@@ -144,6 +145,7 @@ def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) ->
     own = [len(group["params"]) for group in optimizer.param_groups]
     if saved != own:
         raise MismatchError(
-            f"{where} was made with an optimizer over {saved} parameters, and this run's has {own}, by parameter group. "
+            f"{where} was made with an optimizer over {saved} parameters, and this run's has {own}, by "
+            "parameter group. "
             "Resume with the configure_optimizers() that the run was started with."
         )

@@ -25,8 +25,8 @@ class Source:
     """The loader, or loaders, of one stage."""
 
     name: Name
-    given: Any                      # what the call was given; None: ask the owner
-    owner: DataHooks | None         # the data module or module that defines the method; None: nobody does
+    given: Any  # what the call was given; None: ask the owner
+    owner: DataHooks | None  # the data module or module that defines the method; None: nobody does
 
     @classmethod
     def of(cls, name: Name, given: Any, datamodule: DataModule | None, module: Module) -> Source:
@@ -51,7 +51,8 @@ def train_data(source: Source, limit: int | float) -> TrainData:
     loader = source.ask()
     if isinstance(loader, (list, tuple, Mapping)):
         raise DataError(
-            f"the training loader is a {type(loader).__name__}, which stands for several loaders at once; this version trains "
+            f"the training loader is a {type(loader).__name__}, which stands for several loaders at once; "
+            "this version trains "
             "on one. Return one DataLoader. For a list of ready-made batches, use DataLoader(batches, batch_size=None)."
         )
     _ready(loader, source.name)
@@ -68,7 +69,7 @@ class EvaluationSource:
         self._limit = limit
         self._argument = argument
         self._step = step
-        self._taken = taken         # positional arguments of the step
+        self._taken = taken  # positional arguments of the step
 
     def __call__(self) -> EvaluationData:
         if self.loaded is None:
@@ -80,7 +81,9 @@ class EvaluationSource:
                     f"there are {len(loaders)} loaders, but {self._step}() does not take the loader's number. "
                     f"Define {self._step}(self, batch, batch_idx, dataloader_idx)."
                 )
-            self.loaded = EvaluationData(loaders, [batches_of(loader, self._limit, self._argument) for loader in loaders])
+            self.loaded = EvaluationData(
+                loaders, [batches_of(loader, self._limit, self._argument) for loader in loaders]
+            )
         return self.loaded
 
 
@@ -110,4 +113,6 @@ def _ready(loader: Any, name: Name) -> None:
         loader.worker_init_fn = seed_worker
     if length_of(loader) == 0:
         warn(
-            f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a batch is larger than it.")
+            f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a "
+            "batch is larger than it."
+        )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from leyden.api.callback import Callback
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
+from leyden.callbacks.text_table import results_table
 from leyden.checkpoint.save import save
 from leyden.core.hooks import HookedList, Hooks
 from leyden.core.metrics import Log
@@ -18,7 +19,6 @@ from leyden.core.state import State
 from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
 from leyden.errors import DetachedError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
-from leyden.callbacks.text_table import results_table
 from leyden.loop.run import Status
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import refuse_unavailable, resolve
@@ -276,7 +276,9 @@ class Trainer(TrainerViews):
             EncodeError: something in the checkpoint has no safe encoding; the message names it.
         """
         if self._session is None:
-            raise DetachedError("save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it.")
+            raise DetachedError(
+                "save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it."
+            )
         save(self._session.dump(bool(weights_only)), Path(filepath).expanduser())
 
     def print(self, *args: Any, **kwargs: Any) -> None:
@@ -298,14 +300,18 @@ class Trainer(TrainerViews):
             results = run_evaluation(session, dataloaders)
             session.finish()
         if verbose and self.is_global_zero and any(results):
-            print(results_table(results))
+            print(results_table(results))  # noqa: T201 - this is what it is for
         return results
 
-    def _open(self, fn: TrainerFn, model: Module | None, datamodule: DataModule | None, ckpt_path: str | Path | None) -> Session:
+    def _open(
+        self, fn: TrainerFn, model: Module | None, datamodule: DataModule | None, ckpt_path: str | Path | None
+    ) -> Session:
         earlier = self._session
         module: object = model if model is not None else (earlier.module if earlier is not None else None)
         if not isinstance(module, Module):
-            found = "no model, and this trainer has run none" if module is None else f"a {type(module).__name__} as model"
+            found = (
+                "no model, and this trainer has run none" if module is None else f"a {type(module).__name__} as model"
+            )
             raise ModuleError(f"{fn}() was given {found}. Pass an object of a subclass of leyden.Module.")
         if datamodule is None and model is None and earlier is not None:
             datamodule = earlier.datamodule
@@ -325,7 +331,7 @@ class Trainer(TrainerViews):
             ckpt_path=self._ckpt_path,
         )
         self._sessions.pop(fn, None)
-        self._sessions[fn] = session            # the latest stands last
+        self._sessions[fn] = session  # the latest stands last
         return session
 
 

@@ -37,8 +37,8 @@ class TrainerViews:
     _callbacks: HookedList
     _position: State
     _log: Log
-    _session: Session | None                    # the current or last call
-    _sessions: dict[TrainerFn, Session]         # the last call of each entry point, the latest last
+    _session: Session | None  # the current or last call
+    _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
     _ckpt_path: Path | None
 
     # Where the run is.
@@ -298,7 +298,7 @@ class TrainerViews:
 
     @property
     def estimated_stepping_batches(self) -> int | float:
-        """Optimizer steps that fit will take, for schedulers that must know; asks for the training loader if need be."""
+        """Optimizer steps that fit will take, for schedulers; asks for the training loader if need be."""
         if self._fitted is None:
             return inf
         batches, epochs = self._fitted.training_data().size, self.settings.epochs

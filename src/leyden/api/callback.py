@@ -19,8 +19,8 @@ class Callback:
     """Base of everything that listens to a run. Override the hooks that you need; the others cost nothing.
 
     The order of all hooks is on one page: ``docs/main-path.md``. Callbacks are called in the order of
-    ``Trainer(callbacks=...)``, before the module, except that ``on_train_epoch_end`` of a monitoring callback comes after
-    the module's own.
+    ``Trainer(callbacks=...)``, before the module; only ``on_train_epoch_end`` of a monitoring callback comes after the
+    module's own.
     """
 
     monitors: ClassVar[bool] = False
@@ -34,7 +34,7 @@ class Callback:
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in CALLBACK_HOOKS and self._attached is not None:
-            self._attached.rebuild()        # a hook that is set on the object while it runs counts from here on
+            self._attached.rebuild()  # a hook that is set on the object while it runs counts from here on
 
     @property
     def state_key(self) -> str:

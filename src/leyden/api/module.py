@@ -46,7 +46,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in MODULE_HOOKS and self._attached is not None:
-            self._attached.rebuild()        # a hook that is set on the object while it runs counts from here on
+            self._attached.rebuild()  # a hook that is set on the object while it runs counts from here on
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and spawned processes get the model without the trainer that runs it."""
@@ -54,7 +54,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        probe = fn(torch.empty(0, device=self._device, dtype=self._dtype))      # also right where there are no parameters
+        probe = fn(torch.empty(0, device=self._device, dtype=self._dtype))  # also right where there are no parameters
         self._device, self._dtype = probe.device, probe.dtype
         return self
 
@@ -65,14 +65,16 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
         raise ModuleError(f"{type(self).__name__} has no forward(). Define it, or do not call the module itself.")
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """One batch of training: takes ``(batch, batch_idx)`` and returns the loss, a dict with "loss", or None to skip."""
-        raise ModuleError(f"{type(self).__name__} has no training_step(). Define training_step(self, batch, batch_idx).")
+        """One batch of training: takes ``(batch, batch_idx)``, returns the loss, a dict with "loss", or None."""
+        raise ModuleError(
+            f"{type(self).__name__} has no training_step(). Define training_step(self, batch, batch_idx)."
+        )
 
     def validation_step(self, *args: Any, **kwargs: Any) -> Any:
-        """One batch of validation: takes ``(batch, batch_idx)``, and ``dataloader_idx`` where there are several loaders."""
+        """One batch of validation: takes ``(batch, batch_idx)``, and ``dataloader_idx`` with several loaders."""
 
     def test_step(self, *args: Any, **kwargs: Any) -> Any:
-        """One batch of testing: takes ``(batch, batch_idx)``, and ``dataloader_idx`` where there are several loaders."""
+        """One batch of testing: takes ``(batch, batch_idx)``, and ``dataloader_idx`` with several loaders."""
 
     def predict_step(self, *args: Any, **kwargs: Any) -> Any:
         """One batch of prediction: takes ``(batch, batch_idx)``; calls the module on the batch unless overridden."""
@@ -105,7 +107,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Optimizer, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
-        """Step the optimizer. The closure computes loss and gradients, and must be called exactly once by most optimizers."""
+        """Step the optimizer. The closure computes loss and gradients; an ordinary optimizer calls it exactly once."""
         optimizer.step(closure=optimizer_closure)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
@@ -237,7 +239,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print without tearing the progress bar, on the first process only."""
         if self._trainer is None:
-            print(*args, **kwargs)
+            print(*args, **kwargs)  # noqa: T201 - this is what it is for
         else:
             self._trainer.print(*args, **kwargs)
 

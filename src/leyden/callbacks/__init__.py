@@ -8,4 +8,12 @@ from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 
-__all__ = ["Callback", "Checkpoint", "EarlyStopping", "ModelCheckpoint", "ModelSummary", "ProgressBar", "TQDMProgressBar"]
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "EarlyStopping",
+    "ModelCheckpoint",
+    "ModelSummary",
+    "ProgressBar",
+    "TQDMProgressBar",
+]

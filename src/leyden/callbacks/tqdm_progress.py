@@ -178,13 +178,17 @@ class TQDMProgressBar(ProgressBar):
         self._begin_epoch(trainer, done=0)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if batch_idx + 1 < self._next.train:
+        upcoming = self._next
+        if batch_idx + 1 < upcoming.train:
             return
-        if not self._next.inside_epoch:
+        if not upcoming.inside_epoch:
             self._begin_epoch(trainer, done=batch_idx)  # the run goes on inside an epoch
-        self._next.train = self._move(self.train_progress_bar, batch_idx + 1)
-        self._next.stale = True
-        if monotonic() >= self._next.draw:
+        bar = self._train_progress_bar
+        assert bar is not None
+        bar.n = batch_idx + 1
+        upcoming.train = self._after(batch_idx + 1, bar.total)
+        upcoming.stale = True
+        if monotonic() >= upcoming.draw:
             self._draw_training(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Module) -> None:
@@ -316,29 +320,27 @@ class TQDMProgressBar(ProgressBar):
         bar.reset()
         bar.total = None if total == inf else total
         bar.initial = done
-        if done:
-            bar.n = done
         bar.set_description(text, refresh=False)
         if not self._shows(bar):
             return inf
+        if done:
+            bar.n = done
         if _writes_lines(bar):
             self._next.draw = monotonic() + bar.line_interval
         elif monotonic() >= self._next.draw:
             self._draw(bar)
-        return self._next_move(bar)
+        return self._after(done, bar.total)
 
     def _evaluated(self, bar: Bar, batches: int) -> None:
-        self._next.evaluation = self._move(bar, batches)
+        bar.n = batches
+        self._next.evaluation = self._after(batches, bar.total)
         if monotonic() >= self._next.draw:
             self._draw(bar)
 
-    def _move(self, bar: Bar, batches: int) -> float:
-        bar.n = batches
-        return self._next_move(bar)
-
-    def _next_move(self, bar: Bar) -> float:
-        following = bar.n - bar.n % self._refresh_rate + self._refresh_rate
-        return min(following, bar.total) if bar.total is not None and bar.n < bar.total else following
+    def _after(self, batches: int, total: float | None) -> float:
+        """The number of batches after which a bar moves again."""
+        following = batches - batches % self._refresh_rate + self._refresh_rate
+        return total if total is not None and batches < total < following else following
 
     def _draw_training(self, trainer: Trainer, pl_module: Module) -> None:
         bar = self.train_progress_bar

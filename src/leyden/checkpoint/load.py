@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, final
 
@@ -94,12 +95,23 @@ def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise FormatError(f"{path} is not a file, as a checkpoint is. If it is a directory, name the file in it.")
-        if mapped and status.st_size > 0:
+        if status.st_size == 0:
+            return bytearray(), str(path)
+        if mapped:
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
+        memory = mmap.mmap(-1, status.st_size)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            return _read(file), str(path)
+            _read_into(memory, file)
+        return memory, str(path)
     finally:
         os.close(descriptor)
+
+
+def _read_into(memory: mmap.mmap, file: RawIOBase) -> None:
+    with memoryview(memory) as whole:
+        done = 0
+        while count := file.readinto(whole[done : done + _CHUNK]):
+            done += count
 
 
 def _read(stream: BinaryIO) -> bytearray:

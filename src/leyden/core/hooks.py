@@ -67,7 +67,7 @@ def nobody(*_: Any) -> None:
 
 @final
 class EvaluationHooks:
-    """The hooks of one kind of evaluation; ``model_eval`` and ``model_train`` are None unless the module overrides them."""
+    """The hooks of one kind of evaluation; ``model_eval`` and ``model_train`` are None unless overridden."""
 
     __slots__ = ("batch_end", "batch_start", "end", "epoch_end", "epoch_start", "model_eval", "model_train", "start")
 
@@ -127,7 +127,9 @@ class Hooks:
         """
 
         def heard(name: str, listeners: Sequence[Any]) -> list[Hook]:
-            return [partial(getattr(c, name), trainer, module) for c in listeners if overrides(c, originals.callback, name)]
+            return [
+                partial(getattr(c, name), trainer, module) for c in listeners if overrides(c, originals.callback, name)
+            ]
 
         def answered(name: str) -> Hook | None:
             return getattr(module, name) if overrides(module, originals.module, name) else None

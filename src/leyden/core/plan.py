@@ -19,10 +19,10 @@ class Plan:
     max_seconds: float = inf
     min_epochs: int = 0
     min_steps: int = 0
-    accumulate: int = 1             # batches per optimizer step
-    val_every: float = inf          # batches between validations; inf: at the end of an epoch; 0: never
-    val_epochs: int | None = 1      # epochs between validations; None: count val_every across epochs
-    log_every: int = 50             # stepping batches between two rows of the loggers; 0: none
+    accumulate: int = 1  # batches per optimizer step
+    val_every: float = inf  # batches between validations; inf: at the end of an epoch; 0: never
+    val_epochs: int | None = 1  # epochs between validations; None: count val_every across epochs
+    log_every: int = 50  # stepping batches between two rows of the loggers; 0: none
 
     def finished(self, s: State) -> bool:
         spent = s.epoch >= self.max_epochs or s.step >= self.max_steps or s.elapsed >= self.max_seconds

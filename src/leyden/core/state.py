@@ -17,16 +17,16 @@ _AT: tuple[At, ...] = ("batch", "validate", "epoch_end")
 class State:
     """Where the run is. Every field is saved; what can be derived is a function."""
 
-    epoch: int = 0          # epochs completed
-    batch: int = 0          # batches completed in this epoch: also where a resume starts
-    batches: int = 0        # batches completed in the run
-    step: int = 0           # optimizer steps taken (Lightning's global_step)
-    stepped: int = 0        # batches after which the optimizer stepped
-    log_step: int = 0       # the loggers' x axis: batches that had stepped before the current one
-    elapsed: float = 0.0    # seconds trained, summed over restarts (max_time)
-    last: bool = False      # the current batch ends its epoch
-    stop: bool = False      # someone asked to stop (trainer.should_stop)
-    at: At = "batch"        # what comes next if a save is made now: a batch, the validation that is due, or the next epoch
+    epoch: int = 0  # epochs completed
+    batch: int = 0  # batches completed in this epoch: also where a resume starts
+    batches: int = 0  # batches completed in the run
+    step: int = 0  # optimizer steps taken (Lightning's global_step)
+    stepped: int = 0  # batches after which the optimizer stepped
+    log_step: int = 0  # the loggers' x axis: batches that had stepped before the current one
+    elapsed: float = 0.0  # seconds trained, summed over restarts (max_time)
+    last: bool = False  # the current batch ends its epoch
+    stop: bool = False  # someone asked to stop (trainer.should_stop)
+    at: At = "batch"  # what comes next if a save is made now: a batch, the validation that is due, or the next epoch
 
     @property
     def opens_epoch(self) -> bool:
@@ -66,11 +66,15 @@ class State:
         expected: dict[str, type] = {own.name: type(own.default) for own in fields(cls)}
         if saved.keys() != expected.keys():
             odd = sorted(saved.keys() ^ expected.keys())
-            raise FormatError(f"the saved position of the run has missing or unknown fields: {', '.join(map(str, odd))}")
+            raise FormatError(
+                f"the saved position of the run has missing or unknown fields: {', '.join(map(str, odd))}"
+            )
         for name, kind in expected.items():
             value = saved[name]
             if type(value) is not kind or (isinstance(value, (int, float)) and not value >= 0):
-                raise FormatError(f"the saved position of the run has {name}={value!r}, which is not a valid {kind.__name__}")
+                raise FormatError(
+                    f"the saved position of the run has {name}={value!r}, which is not a valid {kind.__name__}"
+                )
         if saved["at"] not in _AT:
             raise FormatError(f"the saved position of the run has at={saved['at']!r}; known are {', '.join(_AT)}")
         return cls(**saved)

@@ -18,7 +18,7 @@ def length_of(loader: Any) -> int | None:
         return None
     try:
         return len(loader)
-    except (TypeError, NotImplementedError):    # a DataLoader has __len__ even where its dataset does not
+    except (TypeError, NotImplementedError):  # a DataLoader has __len__ even where its dataset does not
         return None
 
 
@@ -61,7 +61,9 @@ def checked_loader(loader: Any, where: str) -> Iterable[Any]:
     if loader is None:
         raise DataError(f"there is no {where}. Pass it to the call, or define {where}() on the module or data module.")
     if not isinstance(loader, Iterable) and not callable(getattr(loader, "__getitem__", None)):
-        raise DataError(f"{where} is a {type(loader).__name__}, which cannot be iterated. Return a DataLoader or a list of batches.")
+        raise DataError(
+            f"{where} is a {type(loader).__name__}, which cannot be iterated. Return a DataLoader or a list of batches."
+        )
     return loader  # type: ignore[no-any-return]
 
 
@@ -74,7 +76,7 @@ class TrainData:
         self.size = size
         self._sized = length_of(loader) is not None
         self._iterator: Iterator[Any] | None = None
-        self._begun: dict[str, Any] = {}    # the random states from which this epoch's order was drawn
+        self._begun: dict[str, Any] = {}  # the random states from which this epoch's order was drawn
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
@@ -96,11 +98,11 @@ class TrainData:
             for index in range(start, int(size)):
                 try:
                     batch = next(iterator)
-                except StopIteration:           # the loader has fewer batches than it said
+                except StopIteration:  # the loader has fewer batches than it said
                     return
                 yield index, batch, index + 1 == size
             return
-        ahead = next(iterator, _END)            # without a length, only looking ahead tells the last batch
+        ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
         while ahead is not _END and index < size:
             batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
             yield index, batch, ahead is _END
@@ -133,7 +135,7 @@ class TrainData:
             for _ in range(start):
                 if next(self._iterator, _END) is _END:
                     raise DataError(
-                        f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer now. "
+                        f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer. "
                         "Resume with the data that the run was started with."
                     )
         else:
@@ -146,7 +148,7 @@ class TrainData:
                 f"the checkpoint has the states of {len(states)} random generators of the training loader, "
                 f"but the loader has {len(generators)}. Resume with a loader that is built in the same way."
             )
-        for generator, state in zip(generators, states):
+        for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
 
 
@@ -165,7 +167,11 @@ class EvaluationData:
 
     def batches(self) -> Iterator[tuple[int, int, Any]]:
         """(loader, index, batch) for all batches of all loaders; the first loader's iterator is made at the call."""
-        todo = [(number, loader, size) for number, (loader, size) in enumerate(zip(self.loaders, self.sizes)) if size]
+        todo = [
+            (number, loader, size)
+            for number, (loader, size) in enumerate(zip(self.loaders, self.sizes, strict=True))
+            if size
+        ]
         return self._run(iter(todo[0][1]), todo) if todo else iter(())
 
     def _run(self, first: Iterator[Any], todo: list[tuple[int, Any, int | float]]) -> Iterator[tuple[int, int, Any]]:

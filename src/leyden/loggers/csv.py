@@ -17,6 +17,7 @@ from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
 from leyden.loggers.files import append_private, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
+from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import private_directory, replacing
 
 
@@ -58,19 +59,18 @@ class ExperimentWriter:
             self._hparams_written = True
         if not self.metrics:
             return
-        path = Path(self.metrics_file_path)
         columns = sorted(set(self.metrics_keys).union(*self.metrics))
         if columns == self.metrics_keys:
-            append_private(path, _rows(self.metrics, columns))
+            append_private(self.metrics_file_path, _rows(self.metrics, columns))
         else:
-            with replacing(path) as file:
-                file.write("".join(self._whole_file(path, columns)).encode())
+            with replacing(Path(self.metrics_file_path)) as file:
+                file.write("".join(self._whole_file(columns)).encode())
         self.metrics, self.metrics_keys = [], columns
 
-    def _whole_file(self, path: Path, columns: list[str]) -> Iterable[str]:
+    def _whole_file(self, columns: list[str]) -> Iterable[str]:
         yield _rows([dict(zip(columns, columns, strict=True))], columns)
         if self.metrics_keys:
-            with path.open(newline="", encoding="utf-8") as file:
+            with Path(self.metrics_file_path).open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     yield _rows([row], columns)
         yield _rows(self.metrics, columns)
@@ -156,15 +156,15 @@ class CSVLogger(Logger):
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Take the metrics of one step."""
-        writer = self.experiment
-        if not isinstance(writer, ExperimentWriter):
+        writer = self._writer()
+        if writer is None:
             return
         if self._prefix:
             metrics = {f"{self._prefix}{self.LOGGER_JOIN_CHAR}{name}": value for name, value in metrics.items()}
         place = len(writer.metrics) if step is None else step
         writer.log_metrics(metrics, place)
         if (place + 1) % self._flush_logs_every_n_steps == 0:
-            self.save()
+            writer.save()
 
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any) -> None:
         """Take hyperparameters, for ``hparams.yaml``; other arguments are for other loggers."""
@@ -172,12 +172,19 @@ class CSVLogger(Logger):
 
     def save(self) -> None:
         """Write what is held in memory."""
-        self.experiment.save()
+        if (writer := self._writer()) is not None:
+            writer.save()
 
     def finalize(self, status: str) -> None:
         """Write what is held in memory, unless nothing was ever logged."""
         if self._experiment is not None:
             self._experiment.save()
+
+    def _writer(self) -> ExperimentWriter | None:
+        """The writer, or None on all processes but the first; asking for the rank each time would cost too much."""
+        if self._experiment is None:
+            return self.experiment if rank_zero_only.rank == 0 else None
+        return self._experiment
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -193,7 +200,7 @@ def _cell(name: str, value: Any) -> Any:
 
 def _rows(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
     text = io.StringIO()
-    csv.DictWriter(text, columns).writerows(rows)
+    csv.writer(text).writerows([row.get(name) for name in columns] for row in rows)
     return text.getvalue()
 
 

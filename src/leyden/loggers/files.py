@@ -6,21 +6,25 @@ import os
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Final
+
+_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-def append_private(path: Path, text: str) -> None:
+def append_private(path: str, text: str) -> None:
     """Append to a file of mode 0600; if that fails the file is as it was."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags, 0o600)
-    with os.fdopen(descriptor, "ab", buffering=0) as file:
+    descriptor = os.open(path, _APPEND, 0o600)
+    try:
         size = os.fstat(descriptor).st_size
         data = memoryview(text.encode())
         try:
             while data:
-                data = data[file.write(data) or 0 :]
+                data = data[os.write(descriptor, data) :]
         except OSError:
             os.ftruncate(descriptor, size)
             raise
+    finally:
+        os.close(descriptor)
 
 
 def set_aside(paths: Sequence[Path]) -> list[Path]:

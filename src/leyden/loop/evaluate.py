@@ -30,7 +30,7 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
             return []
         several = len(data.loaders) > 1
         ev.rows.extend([0] * (len(data.loaders) - len(ev.rows)))
-        batches = data.batches()            # random numbers may be drawn here, before the first hook
+        batches = data.batches()  # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
             log.open(ev.stage, len(data.loaders))
             hooks.start()
@@ -51,15 +51,15 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
             hooks.epoch_end()
             if most is None:
                 ev.write(log.epoch_metrics(), state.log_step, state.epoch)
-            state.at = "batch"              # a save in the hooks below does not validate again
+            state.at = "batch"  # a save in the hooks below does not validate again
             hooks.end()
-            log.close()                     # only now: metric objects are reset, and those hooks may still read them
+            log.close()  # only now: metric objects are reset, and those hooks may still read them
     return [floats(metrics) for metrics in log.results()]
 
 
 @contextmanager
 def evaluation_mode(module: nn.Module, model_eval: Hook | None, model_train: Hook | None) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each submodule has the mode again that it had. The module's own hooks go before."""
+    """Evaluation mode inside; afterwards each submodule has its mode back. The module's own hooks go before."""
     modes = [(part, part.training) for part in module.modules()]
     if model_eval is None:
         module.eval()

@@ -18,7 +18,7 @@ from leyden.runtime.seed import restore_random_states
 def fit(run: Run) -> None:
     """Train until the plan says that it is finished."""
     run.since = monotonic() - run.state.elapsed
-    run.log.open(RunningStage.TRAINING)                     # what on_train_start logs belongs to the first epoch
+    run.log.open(RunningStage.TRAINING)  # what on_train_start logs belongs to the first epoch
     run.hooks.on_train_start()
     if run.resume is not None:
         pick_up(run)
@@ -30,12 +30,12 @@ def fit(run: Run) -> None:
 
 def train_epoch(run: Run) -> None:
     state, hooks, log = run.state, run.hooks, run.log
-    if state.opens_epoch:                                   # else: resumed inside this epoch
+    if state.opens_epoch:  # else: resumed inside this epoch
         log.open(RunningStage.TRAINING)
         hooks.on_train_epoch_start()
-    if state.at == "validate":                              # resumed where a validation was due
+    if state.at == "validate":  # resumed where a validation was due
         validate(run, state.batch - 1)
-    if state.at == "batch":                                 # else: resumed in the hooks below
+    if state.at == "batch":  # else: resumed in the hooks below
         train_batches(run)
         state.at = "epoch_end"
         log.end_batches()
@@ -47,7 +47,7 @@ def train_epoch(run: Run) -> None:
 
 def train_batches(run: Run) -> None:
     state, plan, hooks, log = run.state, run.plan, run.hooks, run.log
-    if plan.finished(state):                                # asked to stop in on_train_epoch_start
+    if plan.finished(state):  # asked to stop in on_train_epoch_start
         return
     for index, batch, last in run.data.batches(state.batch, state.epoch):
         state.begin_batch(last)
@@ -58,15 +58,15 @@ def train_batches(run: Run) -> None:
             run.schedulers.after_batch(state, index, True)
             break
         closes = plan.closes_window(index, last)
-        output = run.step(run, batch, index, closes)        # automatic_step or closure_step, below
+        output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
         run.schedulers.after_batch(state, index, closes)
         state.count_batch(closes, monotonic() - run.since)  # counted before anyone can save: a resume never replays
         if plan.validates(state):
-            state.at = "validate"                           # what a save in the hooks below resumes with
+            state.at = "validate"  # what a save in the hooks below resumes with
         hooks.on_train_batch_end(output, batch, index)
         if closes and plan.logs(state):
             run.write(log.step_metrics(), state.log_step, state.epoch)
-        if plan.validates(state):                           # asked again: a hook may have asked to stop
+        if plan.validates(state):  # asked again: a hook may have asked to stop
             validate(run, index)
         run.schedulers.after_validation(index, closes)
         if plan.finished(state):
@@ -76,7 +76,7 @@ def train_batches(run: Run) -> None:
 def validate(run: Run, index: int) -> None:
     """The validation inside training, after batch ``index``."""
     run.status.stage = RunningStage.VALIDATING
-    if run.plan.closes_window(index, run.state.last):       # else: the gradients of an open window are still needed
+    if run.plan.closes_window(index, run.state.last):  # else: the gradients of an open window are still needed
         run.hooks.on_validation_model_zero_grad()
     evaluate(run.validation)
     run.status.stage = RunningStage.TRAINING
@@ -118,7 +118,7 @@ def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | No
     run.log.hook = None
     loss = loss_of(output)
     if loss is not None and run.plan.accumulate > 1:
-        loss = loss / run.plan.accumulate                   # so that the gradients of a window are a mean
+        loss = loss / run.plan.accumulate  # so that the gradients of a window are a mean
     if run.plan.opens_window(index):
         run.hooks.on_before_zero_grad(run.optimizer)
         run.zero_grad(index)
@@ -143,7 +143,8 @@ def loss_of(output: Any) -> Tensor | None:
         return loss
     found = f"a dict with the keys {list(output)}" if isinstance(output, Mapping) else f"a {type(output).__name__}"
     raise ModuleError(
-        f"training_step() returned {found}. Return the loss as a tensor, a dict with it under 'loss', or None to skip the batch."
+        f"training_step() returned {found}. Return the loss as a tensor, a dict with it under 'loss', or None to skip "
+        "the batch."
     )
 
 

@@ -30,9 +30,9 @@ class SchedulerConfig:
     name: str | None = None
     interval: Interval = "epoch"
     frequency: int = 1
-    reduce_on_plateau: bool = False     # step(metric) instead of step()
+    reduce_on_plateau: bool = False  # step(metric) instead of step()
     monitor: str | None = None
-    strict: bool = True                 # is a missing metric an error?
+    strict: bool = True  # is a missing metric an error?
 
 
 @final
@@ -63,7 +63,9 @@ def read_configuration(returned: Any) -> tuple[list[Optimizer], list[SchedulerCo
             return [returned], []
         case Mapping():
             return _read_dicts([returned])
-        case [Sequence() as optimizers, Sequence() | Mapping() as schedulers] if all(_is_optimizer(o) for o in optimizers):
+        case [Sequence() as optimizers, Sequence() | Mapping() as schedulers] if all(
+            _is_optimizer(o) for o in optimizers
+        ):
             listed = [schedulers] if isinstance(schedulers, Mapping) else schedulers
             return list(optimizers), [_read_scheduler(s, None) for s in listed]
         case [*items] if items and all(isinstance(item, Mapping) for item in items):
@@ -102,7 +104,8 @@ def _read_scheduler(given: Any, monitor: str | None) -> SchedulerConfig:
         if unknown:
             warn(
                 f"the lr_scheduler dict has keys that have no meaning: {', '.join(unknown)}. "
-                f"Known are {', '.join(_SCHEDULER_KEYS)}.")
+                f"Known are {', '.join(_SCHEDULER_KEYS)}."
+            )
         if "scheduler" not in given:
             raise ModuleError("the lr_scheduler dict has no key 'scheduler'. Add the scheduler object under it.")
         _check_scheduler(given["scheduler"])

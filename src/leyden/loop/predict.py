@@ -18,7 +18,7 @@ def predict(ev: Evaluation, keep: bool) -> list[list[Any]]:
         if not any(data.sizes):
             return kept
         several = len(data.loaders) > 1
-        batches = data.batches()            # random numbers may be drawn here, before the first hook
+        batches = data.batches()  # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
             hooks.start()
             hooks.epoch_start()

@@ -52,7 +52,7 @@ class Resume(NamedTuple):
 
 
 class Step(Protocol):
-    """One batch of training, in one of the ways of ``loop.fit``: returns what ``on_train_batch_end`` gets as outputs."""
+    """One batch of training, in one of the ways of ``loop.fit``; returns what ``on_train_batch_end`` gets."""
 
     def __call__(self, run: Run, batch: Any, index: int, closes_window: bool) -> Any: ...
 
@@ -71,8 +71,8 @@ class Evaluation:
     """All that one kind of evaluation needs."""
 
     stage: RunningStage
-    step_name: str                          # validation_step, test_step or predict_step: where self.log stands
-    step: Callable[..., Any]                # takes (batch, index), and the loader's number where there are several
+    step_name: str  # validation_step, test_step or predict_step: where self.log stands
+    step: Callable[..., Any]  # takes (batch, index), and the loader's number where there are several
     module: nn.Module
     hooks: EvaluationHooks
     log: Log
@@ -82,7 +82,7 @@ class Evaluation:
     to_device: ToDevice
     write: WriteRow
     no_grad: Callable[[], AbstractContextManager[Any]]
-    rows: list[int] = field(default_factory=list)       # rows written of step metrics, for each loader
+    rows: list[int] = field(default_factory=list)  # rows written of step metrics, for each loader
 
 
 @final
@@ -102,12 +102,12 @@ class Run:
     schedulers: Schedulers
     write: WriteRow
 
-    step: Step                              # automatic_step or closure_step
+    step: Step  # automatic_step or closure_step
     training_step: Callable[[Any, int], Any]
     backward: Callable[[Tensor], None]
     zero_grad: Callable[[int], None]
     clip_gradients: Callable[[], None]
-    optimizer_step: Callable[[int, Callable[[], Any]], None]        # called by closure_step alone
+    optimizer_step: Callable[[int, Callable[[], Any]], None]  # called by closure_step alone
 
     resume: Resume | None = None
-    since: float = 0.0                      # the clock's time at which an uninterrupted run would have started
+    since: float = 0.0  # the clock's time at which an uninterrupted run would have started

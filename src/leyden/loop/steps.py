@@ -1,4 +1,4 @@
-"""What the user wrote, bound once before the loop: steps by what they take, batches by the way they go to the device."""
+"""What the user wrote, bound once before the loop: steps by what they take, batches by their way to the device."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def bound_step(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     return method
 
 
-def way_to_device(module: Module, datamodule: DataModule | None, device: torch.device, precision: Precision) -> ToDevice:
+def way_to_device(
+    module: Module, datamodule: DataModule | None, device: torch.device, precision: Precision
+) -> ToDevice:
     """What a batch goes through before it is used: the casts of the precision, then the three transfer hooks.
 
     A hook of the data module wins over the module's.

@@ -13,9 +13,13 @@ def _mps_available() -> bool:
     return torch.backends.mps.is_available()
 
 
-AVAILABLE: Mapping[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": _mps_available, "cpu": lambda: True}
+AVAILABLE: Mapping[str, Callable[[], bool]] = {
+    "cuda": torch.cuda.is_available,
+    "mps": _mps_available,
+    "cpu": lambda: True,
+}
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "auto": ("cuda", "mps", "cpu"),     # the first that this machine has
+    "auto": ("cuda", "mps", "cpu"),  # the first that this machine has
     "gpu": ("cuda", "mps"),
     "cuda": ("cuda",),
     "mps": ("mps",),
@@ -62,5 +66,5 @@ def _checked_single(kind: str, devices: int | str | Sequence[int]) -> str:
 
 def _several(devices: object) -> SettingsError:
     return SettingsError(
-        f"devices={devices!r}, but this version of Leyden trains on one device. Use devices=1, or [index] to choose a GPU."
+        f"devices={devices!r}, but this version trains on one device. Use devices=1, or [index] to choose a GPU."
     )

@@ -17,7 +17,10 @@ def torch_modes(deterministic: bool | str, benchmark: bool | None, detect_anomal
         benchmark: let cuDNN look for the fastest algorithm; None leaves it alone.
         detect_anomaly: let autograd say which forward operation led to a NaN, at a high price.
     """
-    strictly, softly = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    strictly, softly = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     searching = torch.backends.cudnn.benchmark
     if deterministic:
         torch.use_deterministic_algorithms(True, warn_only=deterministic == "warn")

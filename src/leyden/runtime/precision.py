@@ -14,7 +14,7 @@ from leyden.errors import SettingsError
 @final
 @dataclass(frozen=True)
 class Precision:
-    """How numbers are kept. ``weights`` is the format of parameters and inputs, ``compute`` that of autocast (None: as stored)."""
+    """How numbers are kept: parameters and inputs in ``weights``, under autocast to ``compute`` unless it is None."""
 
     name: str
     weights: torch.dtype = torch.float32
