@@ -10,29 +10,12 @@ import torch
 from torch import Tensor
 
 from leyden.core.batch_size import batch_size_of
+from leyden.core.board import Board
 from leyden.core.log_state import dump_slots, load_slots
 from leyden.core.published import Published
 from leyden.core.slots import Flags, Key, Slot, is_metric, is_metric_collection
 from leyden.core.stage import RunningStage
 from leyden.errors import FormatError, LogError
-
-
-@final
-class _Board:
-    """The slots of one epoch of training or of one evaluation, by hook and name, for each loader."""
-
-    __slots__ = ("batches_over", "begun", "loader", "slots", "stage")
-
-    def __init__(self, stage: RunningStage, loaders: int) -> None:
-        self.stage = stage
-        self.loader = 0
-        self.slots: list[dict[Key, Slot]] = [{} for _ in range(max(loaders, 1))]
-        self.begun = False
-        self.batches_over = False
-
-    def all(self) -> list[Slot]:
-        """Every slot, those of the loaders first."""
-        return sorted((slot for slots in self.slots for slot in slots.values()), key=lambda slot: slot.loader is None)
 
 
 @final
@@ -48,7 +31,7 @@ class Log:
     def __init__(self, device: torch.device | None = None) -> None:
         self.hook: str | None = None
         self.device = device if device is not None else torch.device("cpu")
-        self._boards: list[_Board] = []
+        self._boards: list[Board] = []
         self._slots: dict[Key, Slot] = {}
         self._batch: Any = None
         self._batch_size: int | None = 1
@@ -110,7 +93,11 @@ class Log:
         flags = Flags(*given).resolved(name, self.hook)
         slot = self._slots.get((self.hook, name))
         if slot is None:
-            slot = self._new_slot(name, flags)
+            if not self._boards:
+                raise LogError(
+                    f"self.log({name!r}) in {self.hook}: no epoch or evaluation is running. Log it inside one."
+                )
+            slot = self._boards[-1].new_slot(str(self.hook), name, flags)
         elif slot.flags != flags:
             raise LogError(_conflict(name, self.hook, slot.flags, flags))
         metric = value if is_metric(value) else None
@@ -122,29 +109,6 @@ class Log:
             )
         slot.metric = metric
         slot.given = given if metric is None else None
-        return slot
-
-    def _new_slot(self, name: str, flags: Flags) -> Slot:
-        if not isinstance(name, str):
-            raise LogError(f"self.log({name!r}) in {self.hook}: a name is a str, not a {type(name).__name__}.")
-        if not self._boards:
-            raise LogError(f"self.log({name!r}) in {self.hook}: no epoch or evaluation is running. Log it inside one.")
-        if flags.add_dataloader_idx and "/dataloader_idx_" in name:
-            raise LogError(
-                f"self.log({name!r}) in {self.hook}: the ending '/dataloader_idx_N' is added for you. Leave it out of "
-                "the name, or pass add_dataloader_idx=False."
-            )
-        board = self._boards[-1]
-        key = (self.hook, name)
-        several = len(board.slots) > 1 and str(self.hook).endswith(_BATCHWISE)
-        if several and not flags.add_dataloader_idx:
-            other = next((i for i, slots in enumerate(board.slots) if key in slots), None)
-            if other is not None:
-                raise LogError(
-                    f"self.log({name!r}, add_dataloader_idx=False) in {self.hook}: loaders {other} and {board.loader} "
-                    "would write to the same name. Leave add_dataloader_idx out, or give each loader its own name."
-                )
-        slot = self._slots[key] = Slot(name, flags, board.loader if several else None)
         return slot
 
     def _scalar(self, name: str, value: Any) -> Tensor:
@@ -181,7 +145,7 @@ class Log:
             if self._boards and self._boards[-1].stage is stage and not self._boards[-1].begun:
                 return
             self._boards.clear()
-        board = _Board(stage, loaders)
+        board = Board(stage, loaders)
         board.begun = bool(self._boards)
         self._boards.append(board)
         self._no_batch()
@@ -213,9 +177,8 @@ class Log:
         board.batches_over = True
         self._publish()
         if board.stage is not RunningStage.TRAINING:
-            slots = board.all()
             loaders = range(len(board.slots))
-            self._results = [_epoch_values(s for s in slots if s.loader in (None, i)) for i in loaders]
+            self._results = [_epoch_values(s for s in board.all() if s.loader in (None, i)) for i in loaders]
         self._boards.pop()
         self._no_batch()
         for slot in board.all():
@@ -298,15 +261,12 @@ class Log:
         self._published.load_state_dict(state["published"])
         self._boards.clear()
         if slots is not None:
-            board = _Board(RunningStage.TRAINING, 1)
+            board = Board(RunningStage.TRAINING, 1)
             board.slots = [slots]
             board.begun = True
             board.batches_over = state["batches_over"]
             self._boards.append(board)
         self._no_batch()
-
-
-_BATCHWISE = ("_step", "_batch_start", "_batch_end")  # endings of the hooks that run for each loader
 
 
 def _epoch_values(slots: Iterable[Slot]) -> dict[str, Tensor]:
