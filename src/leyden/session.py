@@ -268,8 +268,8 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         s.state.become(saved_state(checkpoint, where))
         check_epochs(s.state, s.settings, where)
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)
-    inside = checkpoint is not None and s.state.batch > 0 and s.state.at != "epoch_end"
-    if s.validates and s.settings.num_sanity_val_steps and not inside:
+    at_edge = checkpoint is None or s.state.at in ("epoch_start", "epoch_end")
+    if s.validates and s.settings.num_sanity_val_steps and at_edge:
         sanity_check(s, s.evaluation)
     if s.settings.limit_train_batches == 0:
         return

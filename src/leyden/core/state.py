@@ -8,8 +8,8 @@ from typing import Any, Literal, final
 
 from leyden.errors import FormatError
 
-At = Literal["batch", "validate", "epoch_end"]
-_AT: tuple[At, ...] = ("batch", "validate", "epoch_end")
+At = Literal["epoch_start", "batch", "validate", "epoch_end"]
+_AT: tuple[At, ...] = ("epoch_start", "batch", "validate", "epoch_end")
 
 
 @final
@@ -26,11 +26,7 @@ class State:
     elapsed: float = 0.0  # seconds trained, summed over restarts (max_time)
     last: bool = False  # the current batch ends its epoch
     stop: bool = False  # someone asked to stop (trainer.should_stop)
-    at: At = "batch"  # what comes next if a save is made now: a batch, the validation that is due, or the next epoch
-
-    @property
-    def opens_epoch(self) -> bool:
-        return self.batch == 0 and self.at == "batch"
+    at: At = "epoch_start"  # where a run goes on that is resumed from a save made now
 
     def begin_batch(self, last: bool) -> None:
         self.last = last
@@ -46,7 +42,7 @@ class State:
         self.epoch += 1
         self.batch = 0
         self.log_step = self.stepped
-        self.at = "batch"
+        self.at = "epoch_start"
 
     def become(self, other: State) -> None:
         """Take over every field: the object stays the one that the whole run holds."""

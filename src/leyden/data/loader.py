@@ -76,7 +76,7 @@ class TrainData:
         self.size = size
         self._sized = length_of(loader) is not None
         self._iterator: Iterator[Any] | None = None
-        self._begun: dict[str, Any] = {}  # the random states from which this epoch's order was drawn
+        self._begun: dict[str, Any] = {}  # the random states that this epoch's order is drawn from; {} between epochs
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
@@ -94,19 +94,19 @@ class TrainData:
         iterator, self._iterator = self._iterator, None
         assert iterator is not None
         index, size = start, self.size
-        if self._sized:
-            for index in range(start, int(size)):
-                try:
-                    batch = next(iterator)
-                except StopIteration:  # the loader has fewer batches than it said
-                    return
-                yield index, batch, index + 1 == size
-            return
-        ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
-        while ahead is not _END and index < size:
-            batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
-            yield index, batch, ahead is _END
-            index += 1
+        try:
+            if self._sized:
+                while index < size and (batch := next(iterator, _END)) is not _END:
+                    yield index, batch, index + 1 == size
+                    index += 1
+                return
+            ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
+            while ahead is not _END and index < size:
+                batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
+                yield index, batch, ahead is _END
+                index += 1
+        finally:
+            self._begun = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to find the position again: the loader's own state, or the states its order was drawn from."""
@@ -126,8 +126,7 @@ class TrainData:
         if saved["loader"] is not None and callable(load):
             load(saved["loader"])
             self.open(epoch)
-        elif start:
-            begun = saved["begun"]
+        elif begun := saved["begun"]:
             restore_random_states(begun["random"])
             self._restore_generators(begun["generators"])
             self.open(epoch)

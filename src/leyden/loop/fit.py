@@ -30,8 +30,9 @@ def fit(run: Run) -> None:
 
 def train_epoch(run: Run) -> None:
     state, hooks, log = run.state, run.hooks, run.log
-    if state.opens_epoch:  # else: resumed inside this epoch
+    if state.at == "epoch_start":  # else: resumed inside this epoch
         log.open(RunningStage.TRAINING)
+        state.at = "batch"
         hooks.on_train_epoch_start()
     if state.at == "validate":  # resumed where a validation was due
         validate(run, state.batch - 1)
@@ -153,8 +154,8 @@ def pick_up(run: Run) -> None:
     resume, state = run.resume, run.state
     assert resume is not None
     run.resume = None
-    if not state.opens_epoch:
+    if state.at != "epoch_start":
         run.log.open(RunningStage.TRAINING)
     run.log.load_state_dict(resume.log)
-    run.data.rewind(resume.data, state.batch if state.at != "epoch_end" else 0, state.epoch)
+    run.data.rewind(resume.data, state.batch, state.epoch)
     restore_random_states(resume.random)

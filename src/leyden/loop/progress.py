@@ -18,7 +18,7 @@ def loops_of(state: State, in_batch_end: bool) -> dict[str, Any]:
     """
     completed = state.batch - in_batch_end
     ended = state.at == "epoch_end"
-    begun = 1 if state.batch or state.at != "batch" else 0
+    begun = int(state.at != "epoch_start")
     epochs = {"ready": state.epoch + begun, "completed": state.epoch, "started": state.epoch + begun}
     epochs["processed"] = state.epoch + ended
     optimizer = {

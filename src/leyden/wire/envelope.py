@@ -71,12 +71,9 @@ def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str) -> str:
     stream.seek(8 + length)
     digests = []
     with ThreadPoolExecutor(1) as other:
+        buffer = memoryview(bytearray(_CHUNK))
         for leaf in ordered.values():
-            data = leaf.read()
-            # Both release the interpreter's lock, so a large tensor is hashed while it is written.
-            hashing = other.submit(_sha256, data) if len(data) > _WORTH_A_THREAD else None
-            _write_all(stream, data)
-            digests.append(hashing.result() if hashing else _sha256(data))
+            digests.append(_write_and_hash(stream, leaf.read(), buffer, other))
     header = _render(ordered, tree, digests)
     assert len(header) == length
     start = length.to_bytes(8, "little") + header
@@ -182,11 +179,24 @@ def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
     return text + b" " * (-(8 + len(text)) % ALIGNMENT)
 
 
-def _write_all(stream: BinaryIO, data: memoryview) -> None:
+def _write_and_hash(stream: BinaryIO, data: memoryview, buffer: memoryview, other: ThreadPoolExecutor) -> str:
+    """Write ``data``, whose digest is then of what was written, even if another thread changes the tensor meanwhile."""
+    digest = hashlib.sha256()
     for start in range(0, len(data), _CHUNK):
-        part = data[start : start + _CHUNK]
-        while part:
-            part = part[stream.write(part) :]
+        size = min(_CHUNK, len(data) - start)
+        part = buffer[:size]
+        part[:] = data[start : start + size]
+        # Both release the interpreter's lock, so a large part is hashed while it is written.
+        hashing = other.submit(digest.update, part) if size > _WORTH_A_THREAD else digest.update(part)
+        _write_all(stream, part)
+        if hashing is not None:
+            hashing.result()
+    return digest.hexdigest()
+
+
+def _write_all(stream: BinaryIO, data: memoryview) -> None:
+    while data:
+        data = data[stream.write(data) :]
 
 
 def _sha256(data: memoryview) -> str:

@@ -1,0 +1,143 @@
+"""A run that is stopped and resumed ends as one that never was: the same hooks, the same metrics, the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import leyden as L
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+EPOCHS, BATCHES = 2, 5
+HOOKS = ("on_train_batch_end", "on_validation_end", "on_train_epoch_end")
+
+
+class Noisy(Dataset[torch.Tensor]):
+    """Draws random numbers for each item, so that the order and the number of draws matter."""
+
+    def __len__(self) -> int:
+        return 2 * BATCHES
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return torch.randn(3) + index
+
+
+class Model(L.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        loss = self.net(batch).pow(2).mean()
+        self.log("loss", loss, on_step=True, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.log("val", self.net(batch).pow(2).mean())
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.Adam(self.parameters(), lr=0.01)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3, gamma=0.5)
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+
+class Recorder(L.Callback):
+    """Writes down every batch and epoch with its metrics, and saves at one place."""
+
+    saves = True
+    monitors = True
+
+    def __init__(self, place: tuple[str, int, int] | None = None, path: Path | None = None) -> None:
+        self.trace: list[Any] = []
+        self.place = place
+        self.path = path
+        self.saved_after: int | None = None
+
+    def _note(self, hook: str, trainer: L.Trainer) -> None:
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        self.trace.append((hook, trainer.current_epoch, trainer.global_step, metrics))
+        if self.saved_after is None and self.place == (hook, trainer.current_epoch, trainer.global_step):
+            trainer.save_checkpoint(self.path or "")
+            self.saved_after = len(self.trace)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.Module) -> None:
+        self._note("on_train_epoch_start", trainer)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.Module, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._note("on_train_batch_end", trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.Module) -> None:
+        self._note("on_validation_end", trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.Module) -> None:
+        self._note("on_train_epoch_end", trainer)
+
+
+def train(folder: Path, recorder: Recorder, seed: int, ckpt_path: Path | None = None, **arguments: Any) -> Model:
+    L.seed_everything(seed, verbose=False)
+    model = Model()
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=EPOCHS,
+        callbacks=[recorder],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+        **arguments,
+    )
+    trainer.fit(model, DataLoader(Noisy(), 2, shuffle=True), DataLoader(Noisy(), 5), ckpt_path=ckpt_path)
+    return model
+
+
+def places(**arguments: Any) -> list[tuple[str, int, int]]:
+    """Every place of a run at which the recorder can save."""
+    recorder = Recorder()
+    train(Path.cwd(), recorder, seed=1, **arguments)
+    return [(hook, epoch, step) for hook, epoch, step, _ in recorder.trace]
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+@pytest.mark.parametrize(
+    "arguments", [{}, {"val_check_interval": 2}], ids=["validation at the end", "validation inside"]
+)
+def test_a_run_resumed_from_any_save_ends_as_one_that_was_never_stopped(
+    arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    whole = Recorder()
+    weights = train(tmp_path, whole, seed=1, **arguments).state_dict()
+    for number, place in enumerate([(hook, epoch, step) for hook, epoch, step, _ in whole.trace]):
+        path = tmp_path / f"{number}.ckpt"
+        stopped = Recorder(place, path)
+        train(tmp_path, stopped, seed=1, **arguments)
+        assert stopped.trace == whole.trace, f"saving at {place} changed the run"
+        resumed = Recorder()
+        model = train(tmp_path, resumed, seed=2, ckpt_path=path, **arguments)
+        assert resumed.trace == whole.trace[stopped.saved_after :], f"resumed from {place}"
+        for name, weight in model.state_dict().items():
+            assert torch.equal(weight, weights[name]), f"resumed from {place}: {name}"
+
+
+def test_validating_between_two_fits_does_not_disturb_the_next_epoch(tmp_path: Path) -> None:
+    recorder = Recorder()
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        callbacks=[recorder],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    model = Model()
+    trainer.validate(model, DataLoader(Noisy(), 5), verbose=False)
+    trainer.fit(model, DataLoader(Noisy(), 2))
+    assert [hook for hook, *_ in recorder.trace].count("on_train_epoch_start") == 1
