@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import leyden as L
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+
+import leyden as L
 
 EPOCHS, BATCHES = 2, 5
 HOOKS = ("on_train_batch_end", "on_validation_end", "on_train_epoch_end")
