@@ -96,6 +96,7 @@ class ModelCheckpoint(KeptCheckpoints):
         self._base = Path.cwd()         # the trainer's root, to which dirpath is relative in a file
         self._resumed: Path | None = None
         self._warned = False
+        self._next_last = ""  # the last checkpoint that will stand beside the one being written
 
     @property
     def state_key(self) -> str:
@@ -141,7 +142,9 @@ class ModelCheckpoint(KeptCheckpoints):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: Module) -> None:
-        if not self._last_checkpoint_saved and self._timing.at_end(trainer, self._saved_step):
+        # None was due, or, where none at all are kept, none was written.
+        missing = not self._saved_step if self.save_top_k == 0 and self._timing.by_batch else not self.best_model_path
+        if missing and self._timing.at_end(trainer, self._saved_step):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
@@ -157,7 +160,11 @@ class ModelCheckpoint(KeptCheckpoints):
         self._timing.awaits_metric = False
         metrics = self._monitor_candidates(trainer)
         if self._timing.metric is None or self._timing.metric in metrics:
+            if self.save_last:      # known already to the checkpoint that may be linked as the last
+                name = self.CHECKPOINT_NAME_LAST
+                self._next_last = self._free_path(trainer, metrics, name, self.last_model_path)
             self._save_topk_checkpoint(trainer, metrics)
+            self._next_last = ""
             kept = self._saved_step == trainer.global_step
             # The last of none at all is saved with every batch that is due, or else when training ends.
             if kept or (self.save_top_k == 0 and self._timing.by_batch):
@@ -179,11 +186,13 @@ class ModelCheckpoint(KeptCheckpoints):
 
     def state_dict(self) -> dict[str, Any]:
         """Lightning's keys, and what is Leyden's under one of its own. Paths are relative to the files' directory."""
-        files = self._files
+        files, standing = self._files, self._standing()
+        if self._next_last:
+            standing = standing._replace(last_model_path=self._next_last)
         return {
             "monitor": self.monitor,
             "dirpath": None if self.dirpath is None else os.path.relpath(files.root.resolve(), self._base),
-            **self._standing().moved(files.name)._asdict(),
+            **standing.moved(files.name)._asdict(),
             "leyden": {"saved_step": self._saved_step, "awaits_metric": self._timing.awaits_metric},
         }
 
