@@ -186,6 +186,20 @@ def test_a_header_beyond_what_safetensors_allows_is_not_written(monkeypatch):
         write(io.BytesIO(), {}, '"' * 1000)
 
 
+@pytest.mark.parametrize("size", [1000, (1 << 20) + 1, (16 << 20) + 7])
+def test_a_tensor_that_changes_while_it_is_written_has_the_digest_of_what_was_written(size):
+    source = bytearray(size)
+
+    class Stream(io.BytesIO):
+        def write(self, data):
+            source[-1] ^= 1
+            return super().write(data)
+
+    stream = Stream()
+    write(stream, {"a": leaf("U8", (size,), source)}, "{}")
+    opened(stream.getvalue())
+
+
 def test_the_header_comes_last_so_an_interrupted_file_has_none():
     def fails():
         raise KeyboardInterrupt

@@ -71,7 +71,7 @@ def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str) -> str:
     stream.seek(8 + length)
     digests = []
     with ThreadPoolExecutor(1) as other:
-        buffer = memoryview(bytearray(_CHUNK))
+        buffer = memoryview(bytearray(min(_CHUNK, max(map(_size, ordered.values()), default=0))))
         for leaf in ordered.values():
             digests.append(_write_and_hash(stream, leaf.read(), buffer, other))
     header = _render(ordered, tree, digests)
@@ -166,17 +166,18 @@ def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
     }
     position = 0
     for name, leaf in leaves.items():
-        size = size_of(leaf.dtype, leaf.shape)
-        assert size is not None
-        members[name] = {
-            "dtype": leaf.dtype,
-            "shape": list(leaf.shape),
-            "data_offsets": [position, position + size],
-        }
-        position += size
+        stop = position + _size(leaf)
+        members[name] = {"dtype": leaf.dtype, "shape": [*leaf.shape], "data_offsets": [position, stop]}
+        position = stop
     text = strict_json.dumps(members).encode("ascii")
     assert text.startswith(PREFIX)
     return text + b" " * (-(8 + len(text)) % ALIGNMENT)
+
+
+def _size(leaf: Leaf) -> int:
+    size = size_of(leaf.dtype, leaf.shape)
+    assert size is not None
+    return size
 
 
 def _write_and_hash(stream: BinaryIO, data: memoryview, buffer: memoryview, other: ThreadPoolExecutor) -> str:
@@ -186,10 +187,12 @@ def _write_and_hash(stream: BinaryIO, data: memoryview, buffer: memoryview, othe
         size = min(_CHUNK, len(data) - start)
         part = buffer[:size]
         part[:] = data[start : start + size]
-        # Both release the interpreter's lock, so a large part is hashed while it is written.
-        hashing = other.submit(digest.update, part) if size > _WORTH_A_THREAD else digest.update(part)
-        _write_all(stream, part)
-        if hashing is not None:
+        if size < _WORTH_A_THREAD:
+            digest.update(part)
+            _write_all(stream, part)
+        else:  # hashed while it is written: both release the interpreter's lock
+            hashing = other.submit(digest.update, part)
+            _write_all(stream, part)
             hashing.result()
     return digest.hexdigest()
 
