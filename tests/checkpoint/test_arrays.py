@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 
 import numpy as np
 import pytest
+import torch
 
 from leyden.checkpoint.load import load
 from leyden.checkpoint.save import save
@@ -87,6 +89,16 @@ def test_a_scalar_comes_back_equal_and_of_the_same_type(tmp_path, value):
 def test_an_array_without_an_encoding_is_named(tmp_path, value, reason):
     with pytest.raises(EncodeError, match=f"^v is .*{reason}"):
         save({"v": value}, tmp_path / "x")
+
+
+def test_checkpoints_work_where_numpy_is_missing(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "leyden.checkpoint.arrays")
+    monkeypatch.delattr("leyden.checkpoint.arrays")
+    array = np.ones(1)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert round_trip((torch.ones(2).tolist(), b"x"), tmp_path / "x") == ([1.0, 1.0], b"x")
+    with pytest.raises(EncodeError, match=r"^v is a numpy\.ndarray"):
+        save({"v": array}, tmp_path / "x")
 
 
 def array(dtype, shape, data):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from leyden.errors import PathError
+from leyden.security import paths
 from leyden.security.paths import beneath, private_directory, replacing
 
 
@@ -75,7 +76,9 @@ def test_a_file_in_the_place_of_a_directory_is_named(tmp_path):
         private_directory(tmp_path / "a")
 
 
-def test_a_written_file_is_private_and_whole(tmp_path):
+@pytest.mark.parametrize("handles", [True, False])
+def test_a_written_file_is_private_and_whole(tmp_path, monkeypatch, handles):
+    monkeypatch.setattr(paths, "_HAS_DIRECTORY_HANDLES", handles)  # Windows has none
     path = tmp_path / "x.ckpt"
     with replacing(path) as stream:
         stream.write(b"new")
@@ -140,6 +143,7 @@ def test_a_process_that_dies_before_the_file_takes_its_name_leaves_the_old_one(t
     code = """
 import os, sys
 from pathlib import Path
+from leyden.security import paths
 from leyden.security.paths import replacing
 with replacing(Path(sys.argv[1])) as stream:
     stream.write(b"new")
