@@ -267,6 +267,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         restore_optimizers(checkpoint, optimizer, s.schedulers, where)
         s.state.become(saved_state(checkpoint, where))
         check_epochs(s.state, s.settings, where)
+    s.module.zero_grad()  # gradients of an earlier run
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)
     at_edge = checkpoint is None or s.state.at in ("epoch_start", "epoch_end")
     if s.validates and s.settings.num_sanity_val_steps and at_edge:
@@ -274,15 +275,19 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if s.settings.limit_train_batches == 0:
         return
     data = s.training_data()
-    plan = s.settings.plan(data.size, s.validates)
-    if data.size == 0 or plan.finished(s.state):
+    if data.size == 0:
         return
-    if s.validates and plan.validates_in(s.state.epoch):
-        s.evaluation.data()  # asked for now, as Lightning does, though it is needed later
-    s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
     if checkpoint is None:
         data.open(s.state.epoch)
-    else:
+    plan = s.settings.plan(data.size, s.validates)
+    if plan.finished(s.state):
+        return
+    if s.validates and plan.validates_in(s.state.epoch):  # asked for now, as Lightning does, though it is needed later
+        s.status.stage = RunningStage.VALIDATING
+        s.evaluation.data()
+        s.status.stage = RunningStage.TRAINING
+    s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
+    if checkpoint is not None:
         s.run.resume = resume_of(checkpoint)
     fit(s.run)
 
@@ -303,6 +308,7 @@ def _prepare_evaluation(s: Session, given: Any) -> Evaluation:
     s.set_up()
     s.log.clear()
     s.log_hyperparameters()
+    s.module.zero_grad()
     no_grad = torch.inference_mode if s.settings.inference_mode else torch.no_grad
     s.evaluation = assemble_evaluation(s.parts(), s.fn, given, no_grad)
     return s.evaluation

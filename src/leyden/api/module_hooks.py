@@ -71,9 +71,11 @@ class ModuleHooks:
 
     def on_validation_model_eval(self) -> None:
         """Put the model in evaluation mode; override it to decide yourself which parts change."""
+        self.eval()  # type: ignore[attr-defined]
 
     def on_validation_model_train(self) -> None:
         """Put the model back in training mode; without an override each part gets the mode back that it had."""
+        self.train()  # type: ignore[attr-defined]
 
     def on_test_start(self) -> None:
         """Testing begins."""
@@ -95,9 +97,11 @@ class ModuleHooks:
 
     def on_test_model_eval(self) -> None:
         """Put the model in evaluation mode for testing."""
+        self.eval()  # type: ignore[attr-defined]
 
     def on_test_model_train(self) -> None:
         """Put the model back in training mode after testing."""
+        self.train()  # type: ignore[attr-defined]
 
     def on_predict_start(self) -> None:
         """Prediction begins."""
@@ -119,6 +123,7 @@ class ModuleHooks:
 
     def on_predict_model_eval(self) -> None:
         """Put the model in evaluation mode for prediction."""
+        self.eval()  # type: ignore[attr-defined]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A checkpoint is about to be written; it may be changed here."""
