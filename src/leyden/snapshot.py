@@ -137,7 +137,10 @@ def restore_optimizers(
 
 def resume_of(checkpoint: Mapping[str, Any]) -> Resume:
     own = checkpoint["leyden"]
-    return Resume(random=own["random"], data=own["data"], log=own["log"])
+    rows = own.get("validation_rows")
+    if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
+        raise FormatError("the numbers of validation rows in the checkpoint are not a list of counts.")
+    return Resume(own["random"], own["data"], own["log"], rows)
 
 
 def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) -> None:

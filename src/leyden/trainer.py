@@ -279,7 +279,10 @@ class Trainer(TrainerViews):
             raise DetachedError(
                 "save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it."
             )
-        save(self._session.dump(bool(weights_only)), Path(filepath).expanduser())
+        fitted = self._fitted
+        # a model that was fitted and then tested is still saved with what its training needs to go on
+        session = fitted if fitted is not None and fitted.module is self._session.module else self._session
+        save(session.dump(bool(weights_only)), Path(filepath).expanduser())
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print without tearing the progress bar."""

@@ -140,5 +140,5 @@ def test_validating_between_two_fits_does_not_disturb_the_next_epoch(tmp_path: P
     )
     model = Model()
     trainer.validate(model, DataLoader(Noisy(), 5), verbose=False)
-    trainer.fit(model, DataLoader(Noisy(), 2))
+    trainer.fit(model, DataLoader(Noisy(), 2), DataLoader(Noisy(), 5))
     assert [hook for hook, *_ in recorder.trace].count("on_train_epoch_start") == 1

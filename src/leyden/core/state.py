@@ -32,6 +32,11 @@ class State:
         self.last = last
         self.log_step = self.stepped
 
+    def end_early(self) -> None:
+        """The current batch is not run, and the epoch ends before it."""
+        self.last = True
+        self.log_step = max(self.stepped - 1, 0)
+
     def count_batch(self, stepped: bool, elapsed: float) -> None:
         self.batch += 1
         self.batches += 1
@@ -53,12 +58,14 @@ class State:
         return asdict(self)
 
     @classmethod
-    def from_state_dict(cls, saved: Mapping[str, Any]) -> State:
+    def from_state_dict(cls, saved: object) -> State:
         """Read a saved state back, field by field.
 
         Raises:
             FormatError: a field is missing, unknown, of another type or negative.
         """
+        if not isinstance(saved, Mapping):
+            raise FormatError(f"the saved position of the run is a {type(saved).__name__}, not a dictionary")
         expected: dict[str, type] = {own.name: type(own.default) for own in fields(cls)}
         if saved.keys() != expected.keys():
             odd = sorted(saved.keys() ^ expected.keys())

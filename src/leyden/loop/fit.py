@@ -55,7 +55,7 @@ def train_batches(run: Run) -> None:
         batch = run.to_device(batch, 0)
         log.begin_batch(batch)
         if hooks.on_train_batch_start(batch, index) == -1:
-            state.last = True
+            state.end_early()
             run.schedulers.after_batch(state, index, True)
             break
         closes = plan.closes_window(index, last)
@@ -157,5 +157,6 @@ def pick_up(run: Run) -> None:
     if state.at != "epoch_start":
         run.log.open(RunningStage.TRAINING)
     run.log.load_state_dict(resume.log)
+    run.validation.rows[:] = resume.validation_rows
     run.data.rewind(resume.data, state.batch, state.epoch)
     restore_random_states(resume.random)

@@ -49,6 +49,7 @@ class Resume(NamedTuple):
     random: Mapping[str, Any]
     data: Mapping[str, Any]
     log: Mapping[str, Any]
+    validation_rows: list[int]
 
 
 class Step(Protocol):
