@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from leyden.errors import EncodeError, FormatError
 from leyden.wire import tree as codec
 from leyden.wire.tree import decode, encode
-from leyden.wire.values import STANDARD
+from leyden.wire.values import STANDARD, Adapter
 
 
 class Colour(enum.Enum):
@@ -220,7 +220,7 @@ REFUSED = {
     "an enum that is not registered": (enum.Enum("Local", "A").A, "not registered. Call .*register_enum.Local"),
     "a combination of flags": (Mode.READ | Mode.WRITE, "combination of members"),
     "a cycle": (cyclic(), r"a\.0 contains itself"),
-    "too deep a tree": (deep(64), "deeper than 64"),
+    "too deep a tree": (deep(65), "deeper than 64"),
     "a defaultdict of code": (defaultdict(lambda: 1), "factory is not a built-in"),
     "an OrderedDict with attributes": (ordered_with_attribute(), "attributes, which would be lost"),
     "a generator": ((x for x in ()), "generator"),
@@ -241,7 +241,23 @@ def test_a_key_that_cannot_be_encoded_is_named():
 
 
 def test_the_deepest_tree_reads_back():
-    assert round_trip(deep(62)) == deep(62)
+    assert round_trip(deep(63)) == deep(63)
+
+
+def test_what_an_adapter_writes_reads_back_at_every_depth_at_which_it_is_written():
+    class Wrapped(dict):
+        pass
+
+    adapter = Adapter(
+        "Wrapped", (Wrapped,), lambda value, out: out.value(dict(value)), lambda body, source: source.value(body)
+    )
+    value = {}
+    for _ in range(31):
+        value = Wrapped(a=value)
+    text = encode({"v": value}, (adapter,), {}).text
+    assert decode(text, {}, (adapter,), {}, "best.ckpt")[0]["v"] == value
+    with pytest.raises(EncodeError, match="deeper than 64"):
+        encode({"v": Wrapped(a=Wrapped(a=value))}, (adapter,), {})
 
 
 def test_the_deepest_tree_of_the_containers_that_take_most_text_reads_back():

@@ -98,6 +98,7 @@ class Encoder:
         self._enums = {kind: name for name, kind in enums.items()}
         self._path: list[str] = []
         self._open: list[int] = []
+        self._depth = 0
         self._left = MOST_VALUES
 
     def value(self, value: object) -> Json:
@@ -105,6 +106,8 @@ class Encoder:
         self._left -= 1
         if self._left < 0:
             self.fail(f"comes after {MOST_VALUES:,} values, the limit. Put plain data into tensors or numpy arrays")
+        if self._depth > DEEPEST:
+            self.fail(f"lies deeper than {DEEPEST} containers inside one another, the limit")
         match value:
             case None | True | False:
                 return value
@@ -114,14 +117,15 @@ class Encoder:
                 return value if abs(value) <= LARGEST_NUMBER else {"$int": hex(value)}
             case float() if type(value) is float:
                 return value if math.isfinite(value) else {"$float": repr(value)}
-        if type(value) in _CONTAINERS:
-            return self._container(value)
-        adapter = self._adapters.get(type(value))
-        if adapter is not None:
-            return {f"${adapter.tag}": adapter.encode(value, self)}
         if isinstance(value, Enum):
             return self._enum(value)
-        return self.fail(_no_encoding(value))
+        adapter = self._adapters.get(type(value))
+        if adapter is None and type(value) not in _CONTAINERS:
+            self.fail(_no_encoding(value))
+        self._depth += 1
+        node: Json = self._container(value) if adapter is None else {f"${adapter.tag}": adapter.encode(value, self)}
+        self._depth -= 1
+        return node
 
     def text(self, text: str) -> Json:
         """Text, or a node where it holds half a surrogate pair, as undecodable file names do."""
@@ -154,8 +158,6 @@ class Encoder:
     def _container(self, value: Any) -> Json:
         if id(value) in self._open:
             self.fail("contains itself. Remove the cycle: a checkpoint is a tree")
-        if len(self._open) >= DEEPEST:
-            self.fail(f"lies deeper than {DEEPEST} containers inside one another, the limit")
         self._open.append(id(value))
         body = self._body(value)
         self._open.pop()
