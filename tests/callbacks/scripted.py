@@ -10,11 +10,11 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import leyden as L
-from leyden.callbacks import Callback, Checkpoint
+from leyden.callbacks import Callback, Checkpoint, ModelCheckpoint
 
 
 class Scripted(L.Module):
-    """Logs one of ``val`` per validation and one of ``train`` per epoch; the last score goes on for ever."""
+    """Logs one of ``val`` for each validation, one of ``train`` for each epoch, and the step; the last scores go on."""
 
     def __init__(
         self, val: Sequence[float] = (), train: Sequence[float] = (), name: str = "val", fails_at: int | None = None
@@ -22,7 +22,7 @@ class Scripted(L.Module):
         super().__init__()
         self.layer = torch.nn.Linear(2, 1)
         self.val, self.train_scores, self.name, self.fails_at = val, train, name, fails_at
-        self.validations = 0
+        self.register_buffer("validations", torch.tensor(0))  # goes on where a checkpoint was made
 
     def training_step(self, batch, batch_idx):
         if self.global_step == self.fails_at:
@@ -34,7 +34,7 @@ class Scripted(L.Module):
 
     def validation_step(self, batch, batch_idx):
         if self.val and not self.trainer.sanity_checking:
-            self.log(self.name, self._score(self.val, self.validations))
+            self.log(self.name, self._score(self.val, int(self.validations)))
 
     def on_validation_epoch_end(self):
         if not self.trainer.sanity_checking:
@@ -78,3 +78,15 @@ def files(root: Path) -> list[str]:
         for path in root.rglob("*")
         if path.is_symlink() or path.is_file()
     )
+
+
+def saver(root: Path, **settings: Any) -> ModelCheckpoint:
+    """Saves to ``ckpts`` beneath the root."""
+    return ModelCheckpoint(**({"dirpath": root / "ckpts"} | settings))
+
+
+def kept(root: Path, *scores: float, **settings: Any) -> tuple[ModelCheckpoint, list[str]]:
+    """Train an epoch of two steps for each of the scores; what is left in the end."""
+    checkpoint = saver(root, **({"monitor": "val"} | settings))
+    train(root, Scripted(scores), checkpoint, size=2, max_epochs=len(scores))
+    return checkpoint, files(root / "ckpts")

@@ -86,7 +86,7 @@ def test_a_format_for_no_number_is_refused_at_once(spec):
 
 
 def test_a_format_that_does_not_fit_its_value_names_the_metric():
-    check_template("filename", "{val_loss:02d}")        # could be a whole number
+    check_template("filename", "{val_loss:02d}")  # could be a whole number
     with pytest.raises(SettingsError, match=r"val_loss=0\.5: the format '02d'"):
         render("{val_loss:02d}", METRICS, "=")
 
@@ -102,9 +102,9 @@ def test_a_template_that_leaves_its_directory_is_refused_at_once(template):
 @pytest.mark.parametrize(
     ("template", "equals"),
     [
-        ("{../../x}", "="),         # the name of the metric leads out
+        ("{../../x}", "="),  # the name of the metric leads out
         ("{/etc/x}", "="),
-        ("{epoch:/>3}", None),      # its value does, by the format's fill character
+        ("{epoch:/>3}", None),  # its value does, by the format's fill character
     ],
 )
 def test_a_name_that_turns_out_to_leave_its_directory_is_refused(template, equals):

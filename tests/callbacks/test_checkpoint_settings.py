@@ -83,7 +83,7 @@ def test_a_directory_is_made_absolute_and_the_home_is_expanded(monkeypatch, tmp_
     [
         ({}, "None, 'min', 0, 1, None"),
         ({"every_n_train_steps": 3}, "None, 'min', 3, 0, None"),
-        ({"monitor": "a", "mode": "max", "every_n_epochs": 3, "dirpath": "/x", "filename": "y"}, "'a', 'max', 0, 3, None"),
+        ({"monitor": "a", "mode": "max", "every_n_epochs": 3, "dirpath": "/x"}, "'a', 'max', 0, 3, None"),
         ({"train_time_interval": timedelta(minutes=2)}, "None, 'min', 0, 0, datetime.timedelta(seconds=120)"),
     ],
 )

@@ -36,10 +36,10 @@ def test_no_patience_ends_training_at_the_first_check_without_improvement(patien
     ("settings", "values", "ends"),
     [
         ({"min_delta": 0.5, "patience": 2}, [3, 2.9, 2.8], 2),
-        ({"min_delta": 0.5, "patience": 1}, [3, 2.5], 1),               # exactly min_delta is not more than it
+        ({"min_delta": 0.5, "patience": 1}, [3, 2.5], 1),  # exactly min_delta is not more than it
         ({"min_delta": 0.5, "patience": 1, "mode": "max"}, [1, 1.4], 1),
         ({"min_delta": 0.1, "patience": 2, "mode": "max"}, [1, 2, 2.05, 2.0], 3),
-        ({"stopping_threshold": 1.0}, [3, 2, 1, 0.5], 3),               # reached is not passed
+        ({"stopping_threshold": 1.0}, [3, 2, 1, 0.5], 3),  # reached is not passed
         ({"stopping_threshold": 1.5, "mode": "max"}, [1, 2], 1),
         ({"divergence_threshold": 9}, [3, 9, 10], 2),
         ({"divergence_threshold": 0.5, "mode": "max"}, [3, 0.5, 0.1], 2),
@@ -192,7 +192,7 @@ def test_a_metric_of_training_can_be_monitored_without_validation(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "ends"),
     [
-        ({"val_check_interval": 2}, (2, 10)),                                       # after the fifth validation
+        ({"val_check_interval": 2}, (2, 10)),  # after the fifth validation
         ({"check_val_every_n_epoch": 2}, (9, 40)),
         ({"check_val_every_n_epoch": None, "val_check_interval": 3}, (3, 15)),
     ],
@@ -206,7 +206,7 @@ def test_where_validation_does_not_end_every_epoch_its_end_is_when_to_check(tmp_
 def test_the_end_of_the_training_epoch_can_be_chosen(tmp_path):
     stopping = EarlyStopping("val", patience=2, check_on_train_epoch_end=True)
     trainer = train(tmp_path, Scripted([3, 2, 2, 2, 2, 2, 1]), stopping, max_epochs=9, val_check_interval=2)
-    assert trainer.global_step == 12        # the third epoch, as long as it was
+    assert trainer.global_step == 12  # the third epoch, as long as it was
 
 
 def test_min_epochs_holds_stopping_back_and_the_checks_go_on(tmp_path):

@@ -31,7 +31,7 @@ def test_of_equals_the_oldest_is_both_the_best_and_the_first_to_leave():
 
 def test_scores_may_be_tensors_of_any_kind():
     scores = {"a": torch.tensor(3), "b": torch.tensor(0.1, dtype=torch.float64), "c": torch.tensor(0.1)}
-    assert best(scores, "min") == "b"       # 0.1 in single precision is a little more
+    assert best(scores, "min") == "b"  # 0.1 in single precision is a little more
     assert worst(scores, "min") == "a"
 
 
@@ -61,4 +61,4 @@ def test_somebody_leaves_only_a_full_list():
     assert leaving({"a": 1.0, "b": 2.0}, 2, "min") == "b"
     assert leaving({"a": 1.0, "b": 2.0}, 2, "max") == "a"
     assert leaving(SCORES, ALL, "min") is None
-    assert leaving(SCORES, 2, "min") == "bad"       # more than k: left by a run that kept more
+    assert leaving(SCORES, 2, "min") == "bad"  # more than k: left by a run that kept more

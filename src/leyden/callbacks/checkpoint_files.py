@@ -19,7 +19,7 @@ class CheckpointFiles:
 
     def __init__(self, dirpath: str) -> None:
         self.dirpath = dirpath
-        self.root = Path(dirpath or ".").absolute()     # stays where it is, should the process change its directory
+        self.root = Path(dirpath or ".").absolute()  # stays where it is, should the process change its directory
         self._own: set[str] = set()
         self._kept: set[str] = set()
 

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 class Timing:
     """When to save; at most one of steps, interval and epochs is on. Its questions are asked once, each in its hook."""
 
-    steps: int = 0                      # optimizer steps between checkpoints; 0: never
+    steps: int = 0  # optimizer steps between checkpoints; 0: never
     interval: timedelta | None = None
-    epochs: int = 0                     # epochs between checkpoints; 0: never
-    after_training_epoch: bool | None = None    # False: after validation; None: wherever metrics are complete
+    epochs: int = 0  # epochs between checkpoints; 0: never
+    after_training_epoch: bool | None = None  # False: after validation; None: wherever metrics are complete
 
-    metric: str | None = None           # what ranks the checkpoints
-    awaits_metric: bool = False         # a checkpoint is due, as soon as its metric is there
-    validated: bool = False             # a validation has run in this fit
-    first_step: int = 0                 # the optimizer step at which this fit began
-    seen_step: int = 0                  # the optimizer step after the last batch
-    since: float = 0.0                  # when the current interval began
+    metric: str | None = None  # what ranks the checkpoints
+    awaits_metric: bool = False  # a checkpoint is due, as soon as its metric is there
+    validated: bool = False  # a validation has run in this fit
+    first_step: int = 0  # the optimizer step at which this fit began
+    seen_step: int = 0  # the optimizer step after the last batch
+    since: float = 0.0  # when the current interval began
 
     @property
     def by_batch(self) -> bool:
@@ -41,7 +41,7 @@ class Timing:
     def after_batch(self, trainer: Trainer, saved_step: int, now: float) -> bool:
         """Save now? A checkpoint that is ranked waits for the validation that is due, or else for its metric."""
         step = trainer.global_step
-        if step == self.seen_step:      # inside a window of accumulated batches
+        if step == self.seen_step:  # inside a window of accumulated batches
             return False
         self.seen_step = step
         if self.interval is not None:

@@ -76,7 +76,7 @@ class KeptCheckpoints(Checkpoint):
         self.mode = check_mode(mode)
         self.auto_insert_metric_name = auto_insert_metric_name
         self.enable_version_counter = enable_version_counter
-        self._saved_step = 0            # the optimizer step of the newest checkpoint
+        self._saved_step = 0  # the optimizer step of the newest checkpoint
         self._last_checkpoint_saved = ""
         self._opened: CheckpointFiles | None = None
         self._stand(Standing.empty(torch.tensor(topk.worst_possible(self.mode))))
@@ -142,7 +142,7 @@ class KeptCheckpoints(Checkpoint):
     def _write(self, trainer: Trainer, path: str) -> None:
         files, name = self._files, self._files.name(path)
         files.prepare(name)
-        self._saved_step = trainer.global_step      # before the file is made, which has to say so
+        self._saved_step = trainer.global_step  # before the file is made, which has to say so
         self._save_checkpoint(trainer, path)
         files.claim(name)
         self._last_checkpoint_saved = path

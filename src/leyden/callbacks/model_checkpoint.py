@@ -93,7 +93,7 @@ class ModelCheckpoint(KeptCheckpoints):
             epochs=by_default if every_n_epochs is None else int(every_n_epochs),
             after_training_epoch=save_on_train_epoch_end,
         )
-        self._base = Path.cwd()         # the trainer's root, to which dirpath is relative in a file
+        self._base = Path.cwd()  # the trainer's root, to which dirpath is relative in a file
         self._resumed: Path | None = None
         self._warned = False
         self._next_last = ""  # the last checkpoint that will stand beside the one being written
@@ -160,11 +160,13 @@ class ModelCheckpoint(KeptCheckpoints):
         self._timing.awaits_metric = False
         metrics = self._monitor_candidates(trainer)
         if self._timing.metric is None or self._timing.metric in metrics:
-            if self.save_last:      # known already to the checkpoint that may be linked as the last
-                name = self.CHECKPOINT_NAME_LAST
-                self._next_last = self._free_path(trainer, metrics, name, self.last_model_path)
-            self._save_topk_checkpoint(trainer, metrics)
-            self._next_last = ""
+            # The one that is about to be written may be what the last will link to, so it has to know of it.
+            last, name = self.last_model_path, self.CHECKPOINT_NAME_LAST
+            self._next_last = self._free_path(trainer, metrics, name, last) if self.save_last else ""
+            try:
+                self._save_topk_checkpoint(trainer, metrics)
+            finally:
+                self._next_last = ""
             kept = self._saved_step == trainer.global_step
             # The last of none at all is saved with every batch that is due, or else when training ends.
             if kept or (self.save_top_k == 0 and self._timing.by_batch):

@@ -39,7 +39,7 @@ def acts_after_training_epoch(trainer: Trainer) -> bool:
 
     They are where validation ends every epoch or never runs. Where it runs more or less often, its end is the point.
     """
-    sizes = trainer.num_val_batches     # empty until validation is first prepared
+    sizes = trainer.num_val_batches  # empty until validation is first prepared
     if not trainer.enable_validation or (sizes and not any(sizes)):
         return True
     return trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
