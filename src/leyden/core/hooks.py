@@ -228,6 +228,14 @@ class HookedList(list[Any]):
         super().clear()
         self._after()
 
+    def reverse(self) -> None:
+        super().reverse()
+        self._after()
+
+    def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        super().sort(key=key, reverse=reverse)
+        self._after()
+
     def __setitem__(self, index: Any, item: Any) -> None:
         super().__setitem__(index, item)
         self._after()
