@@ -55,16 +55,18 @@ METRICS = ("callback_metrics", "logged_metrics", "progress_bar_metrics")
 class Recorder:
     """The trace of a program: one line for each call that the framework makes.
 
-    A line reads ``who.hook(arguments) | what the trainer says at that moment``. ``facts=False`` leaves the second half
-    out; ``metrics=True`` adds what changed in the three dictionaries of metrics since the line before, which is a
+    A line reads ``who.hook(arguments) | what the trainer says at that moment``, with a digest of the state of the
+    random numbers, which tells how many were drawn. ``facts=False`` leaves the second half out, ``random=False`` the
+    digest. ``metrics=True`` adds what changed in the three dictionaries of metrics since the line before, which is a
     choice because a read of them is an event of its own under some frameworks.
     """
 
-    def __init__(self, L: Any, *, facts: bool = True, metrics: bool = False) -> None:
+    def __init__(self, L: Any, *, facts: bool = True, metrics: bool = False, random: bool = True) -> None:
         self.L = L
         self.trace: list[str] = []
         self.facts = facts
         self.metrics = metrics
+        self.random = random
         self.shown: dict[str, dict[str, str]] = {}
 
     def watch(self, cls: type, label: str, *, also: Iterable[str] = (), only: Iterable[str] | None = None) -> type:
@@ -135,6 +137,8 @@ class Recorder:
         if trainer is None or not (self.facts or self.metrics):
             return ""
         text = f" | {facts(trainer)}" if self.facts else ""
+        if self.facts and self.random:
+            text += f" random={digest(torch.get_rng_state())[:4]}"
         for name in METRICS if self.metrics else ():
             now = {key: describe(value) for key, value in getattr(trainer, name).items()}
             before, self.shown[name] = self.shown.get(name, {}), now
@@ -163,7 +167,6 @@ def facts(trainer: Any) -> str:
         modes = {part.training for part in module.modules()}
         words.append("mixed" if len(modes) > 1 else "train" if modes == {True} else "eval")
         words.append("grads" if any(p.grad is not None for p in module.parameters()) else "no-grads")
-    words.append(f"random={digest(torch.get_rng_state())[:4]}")  # as many draws were made
     return " ".join(words)
 
 

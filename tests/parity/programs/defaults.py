@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.parity import toolkit as kit
 
+DIFFERS = {"before.min_epochs": "min_epochs is resolved when the trainer is made, not when it fits"}
+
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     trainer = L.Trainer(default_root_dir=out, logger=False, enable_progress_bar=False, enable_model_summary=False)

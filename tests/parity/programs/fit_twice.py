@@ -1,4 +1,4 @@
-"""The same trainer used again: fit, fit, validate, fit with more epochs, another module."""
+"""The same trainer used again: fit, fit, validate, fit of another module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def program(L: Any, out: Path) -> dict[str, Any]:
     trainer.fit(module, kit.loader(5), kit.val_loader(3))
     result["again"] = kit.summary(trainer, module)
     trainer.validate(module, kit.val_loader(3), verbose=False)
-    trainer.fit_loop.max_epochs = 3
-    trainer.fit(module, kit.loader(5), kit.val_loader(3))
-    result["more"] = kit.summary(trainer, module)
+    other = Net()
+    trainer.fit(other, kit.loader(5), kit.val_loader(3))
+    result["another"] = kit.summary(trainer, other)
     return result | {"trace": recorder.trace}

@@ -69,7 +69,7 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             settings = {"max_epochs": 2, "accumulate_grad_batches": windows, "callbacks": [recorder.callback()]}
             trainer = kit.trainer(L, out, **settings)
             trainer.fit(module, kit.loader(5), kit.val_loader(3))
-            rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+            rates = [group.get("lr") for optimizer in trainer.optimizers for group in optimizer.param_groups]
             found = kit.summary(trainer, module, recorder, rates=rates, seen=module.seen)
             result[f"{cls.__name__}, windows of {windows}"] = found
     return result
