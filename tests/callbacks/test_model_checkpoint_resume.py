@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.callbacks.scripted import Scripted, files, train
+from tests.callbacks.scripted import Scripted, batches, files, train
 
 from leyden.callbacks import Callback
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
@@ -104,6 +104,23 @@ def test_a_linked_last_checkpoint_can_be_resumed_from(tmp_path):
         "epoch=1-step=8.ckpt",
         "last.ckpt -> epoch=1-step=8.ckpt",
     ]
+
+
+@pytest.mark.filterwarnings("ignore:The directory of the checkpoints")
+def test_a_file_that_was_only_evaluated_may_be_deleted(tmp_path):
+    checkpoint = saver(tmp_path / "ckpts", save_top_k=1, save_last=None)
+    trainer = train(tmp_path, Scripted([3]), checkpoint, max_epochs=1)
+    trainer.validate(dataloaders=batches(1), ckpt_path="best", verbose=False)
+    train(tmp_path, Scripted([5, 2]), checkpoint, max_epochs=2)
+    assert files(tmp_path / "ckpts") == ["epoch=1-step=8.ckpt"]
+
+
+@pytest.mark.filterwarnings("ignore:The directory of the checkpoints")
+def test_a_callback_that_is_used_again_saves_at_the_same_step_again(tmp_path):
+    checkpoint = saver(tmp_path / "ckpts", monitor=None, save_top_k=-1, save_last=None, filename="{epoch}-{val}")
+    for score in (3, 2):
+        train(tmp_path, Scripted([score]), checkpoint, max_epochs=1)
+    assert files(tmp_path / "ckpts") == ["epoch=0-val=2.0.ckpt", "epoch=0-val=3.0.ckpt"]
 
 
 # Paths.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, final
 
@@ -29,9 +29,10 @@ class Timing:
     seen_step: int = 0  # the optimizer step after the last batch
     since: float = 0.0  # when the current interval began
 
-    @property
-    def by_batch(self) -> bool:
-        return self.steps > 0 or self.interval is not None
+    by_batch: bool = field(init=False)  # may one be due after a batch?
+
+    def __post_init__(self) -> None:
+        self.by_batch = self.steps > 0 or self.interval is not None
 
     def start(self, step: int, now: float, metric: str | None) -> None:
         """Training begins, or goes on."""

@@ -117,8 +117,14 @@ class ModelCheckpoint(KeptCheckpoints):
         if self.dirpath is None:
             self.dirpath = default_directory(trainer)
         self._base = Path(trainer.default_root_dir).resolve()
-        self._resumed = None if trainer.ckpt_path is None else Path(trainer.ckpt_path).resolve()
-        if self._resumed is not None:
+        self._resumed = None
+        if stage != "fit":
+            return
+        self._timing.awaits_metric = False
+        if trainer.global_step < self._saved_step:  # saved by another run of this callback
+            self._saved_step = 0
+        if trainer.ckpt_path is not None:
+            self._resumed = Path(trainer.ckpt_path).resolve()
             self._files.keep(self._resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
