@@ -152,10 +152,10 @@ class Session:
             self._call("setup", callback.setup, self.trainer, self.module, self.fn)
         self._call("setup", self.module.setup, self.fn)
         self._call("configure_model", self.module.configure_model)
-        checkpoint = self._restore()
-        self.module.to(device=self.settings.device)
         if self.settings.precision.weights != torch.float32:
             self.module.to(dtype=self.settings.precision.weights)
+        checkpoint = self._restore()
+        self.module.to(device=self.settings.device)
         self.log.device = self.settings.device
         return checkpoint
 

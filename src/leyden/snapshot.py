@@ -12,7 +12,7 @@ from leyden.api.callback import Callback
 from leyden.api.datamodule import DataModule
 from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
-from leyden.checkpoint.fill import fill
+from leyden.api.restore import fill_weights
 from leyden.core.state import State
 from leyden.core.warnings import warn
 from leyden.errors import FormatError, MismatchError
@@ -75,7 +75,7 @@ def restore_weights(checkpoint: dict[str, Any], module: Module, where: str) -> N
     weights = checkpoint.get("state_dict")
     if not isinstance(weights, Mapping):
         raise FormatError(f"{where} has no weights under the key 'state_dict', so it is not a checkpoint of a module.")
-    fill(module, weights, strict=module.strict_loading, where=where)
+    fill_weights(module, weights, module.strict_loading, where)
 
 
 def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None) -> None:

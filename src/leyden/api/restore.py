@@ -77,7 +77,7 @@ def load_from_checkpoint(
         raise FormatError(f"{where} has no state_dict, and so no weights to load. Name another checkpoint.")
     if map_location is not None:
         module.to(next((value.device for value in weights.values() if isinstance(value, Tensor)), module.device))
-    _fill(module, weights, strict, where)
+    fill_weights(module, weights, strict, where)
     return module
 
 
@@ -199,7 +199,12 @@ def _strict(module: Module, strict: bool | None) -> bool:
     return strict
 
 
-def _fill(module: Module, weights: Mapping[str, Any], strict: bool, where: str) -> None:
+def fill_weights(module: Module, weights: Mapping[str, Any], strict: bool, where: str) -> None:
+    """Fill a module, in its own precision; without ``strict``, weights that have no counterpart are reported.
+
+    Raises:
+        MismatchError: the weights are those of another model; the module is as it was.
+    """
     found = fill(module, _converted(module, weights, where), strict=strict, where=where)
     if found.missing_keys:
         _warn_on_rank_zero(
