@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Sized
 from math import inf
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import torch
 
-from leyden.errors import DataError, FormatError, SettingsError
-from leyden.runtime.seed import random_states, restore_random_states
+from leyden.core.warnings import warn
+from leyden.errors import DataError, FormatError, MismatchError, SettingsError
+from leyden.runtime.seed import generator_state, random_states, restore_random_states
 
 
 def length_of(loader: Any) -> int | None:
@@ -47,7 +48,7 @@ def batches_of(loader: Any, limit: int | float, argument: str) -> int | float:
     if taken == 0 < limit and length > 0:
         raise SettingsError(
             f"{argument}={limit} of {length} batches is less than one batch. "
-            f"Use {argument}={1 / length:.3g} or more, or a whole number."
+            f"Use {argument}=1 for one batch, or a larger fraction."
         )
     return taken
 
@@ -99,6 +100,12 @@ class TrainData:
                 while index < size and (batch := next(iterator, _END)) is not _END:
                     yield index, batch, index + 1 == size
                     index += 1
+                if index < size:
+                    warn(
+                        f"the training loader says that it has {length_of(self.loader)} batches, but it gave {index}, "
+                        "so what waits for the last batch of an epoch, such as validation, does not happen. "
+                        "Correct its __len__()."
+                    )
                 return
             ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
             while ahead is not _END and index < size:
@@ -114,21 +121,27 @@ class TrainData:
         now = [g.get_state() for g in _generators(self.loader)]
         return {"begun": self._begun, "generators": now, "loader": own() if callable(own) else None}
 
-    def rewind(self, saved: Mapping[str, Any], start: int, epoch: int) -> None:
+    def rewind(self, saved: object, start: int, epoch: int) -> None:
         """Stand again where ``saved`` was made, before batch ``start``.
 
         The order is drawn again from the same random states, and the batches that were done are fetched and dropped,
         which is exact even where the dataset draws random numbers.
+
+        Raises:
+            FormatError: what was saved is malformed.
+            DataError: the loader has fewer batches than were done.
         """
-        if saved.keys() != {"begun", "generators", "loader"}:
-            raise FormatError("the saved position in the training data has missing or unknown fields.")
+        position = _Position.read(saved)
         load = getattr(self.loader, "load_state_dict", None)
-        if saved["loader"] is not None and callable(load):
-            load(saved["loader"])
+        if position.loader is not None and callable(load):
+            load(position.loader)
             self.open(epoch)
-        elif begun := saved["begun"]:
-            restore_random_states(begun["random"])
-            self._restore_generators(begun["generators"])
+            if not position.inside:
+                # The state is that of an epoch which is over, and is used up by the iterator that was just made.
+                self._iterator, self._begun = None, {}
+        elif position.inside:
+            restore_random_states(position.random)
+            self._restore_generators(position.begun)
             self.open(epoch)
             assert self._iterator is not None
             for _ in range(start):
@@ -138,17 +151,37 @@ class TrainData:
                         "Resume with the data that the run was started with."
                     )
         else:
-            self._restore_generators(saved["generators"])
+            self._restore_generators(position.generators)
 
-    def _restore_generators(self, states: list[torch.Tensor]) -> None:
+    def _restore_generators(self, states: list[object]) -> None:
         generators = _generators(self.loader)
         if len(states) != len(generators):
-            raise FormatError(
+            raise MismatchError(
                 f"the checkpoint has the states of {len(states)} random generators of the training loader, "
                 f"but the loader has {len(generators)}. Resume with a loader that is built in the same way."
             )
-        for generator, state in zip(generators, states, strict=True):
+        checked = [generator_state(state, str(g.device)) for g, state in zip(generators, states, strict=True)]
+        for generator, state in zip(generators, checked, strict=True):
             generator.set_state(state)
+
+
+class _Position(NamedTuple):
+    """What ``TrainData.state_dict`` holds, found to be of the right form."""
+
+    inside: bool  # was it made inside an epoch?
+    random: object  # the global random states, and below those of the loader, that this epoch's order was drawn from
+    begun: list[object]
+    generators: list[object]  # the loader's random states as they were
+    loader: Any  # the loader's own state
+
+    @classmethod
+    def read(cls, saved: object) -> _Position:
+        match saved:
+            case {"begun": {"random": random, "generators": list(begun)}, "generators": list(now), "loader": own}:
+                return cls(True, random, begun, now, own)
+            case {"begun": {**nothing}, "generators": list(now), "loader": own} if not nothing:
+                return cls(False, None, [], now, own)
+        raise FormatError("the saved position in the training data is malformed. Resume from another checkpoint.")
 
 
 @final

@@ -110,6 +110,22 @@ def restore_random_states(states: object) -> None:
         step()
 
 
+def generator_state(state: object, device: str) -> Tensor:
+    """The saved state of a generator, found to be one.
+
+    Raises:
+        FormatError: no generator of this device has such a state.
+    """
+    if not isinstance(state, Tensor) or state.dtype != torch.uint8 or state.dim() != 1:
+        raise _malformed(device)
+    on_cpu = state.cpu()
+    try:
+        torch.Generator(device).set_state(on_cpu)
+    except RuntimeError:
+        raise _malformed(device) from None
+    return on_cpu
+
+
 def _from_environment(verbose: bool) -> int:
     text = os.environ.get(SEED_VARIABLE)
     if text is not None:
@@ -178,7 +194,7 @@ def _restore_numpy(state: object) -> Callable[[], None]:
 
 
 def _restore_torch(state: object) -> Callable[[], None]:
-    checked = _generator_state(state, "cpu")
+    checked = generator_state(state, "cpu")
     return lambda: torch.set_rng_state(checked)
 
 
@@ -188,27 +204,15 @@ def _restore_cuda(state: object) -> Callable[[], None]:
     if not torch.cuda.is_available():
         return _pass_over
     devices = range(min(len(state), torch.cuda.device_count()))
-    checked = [_generator_state(state[device], f"cuda:{device}") for device in devices]
+    checked = [generator_state(state[device], f"cuda:{device}") for device in devices]
     return lambda: torch.cuda.set_rng_state_all(checked)
 
 
 def _restore_mps(state: object) -> Callable[[], None]:
     if not torch.backends.mps.is_available():
         return _pass_over
-    checked = _generator_state(state, "mps")
+    checked = generator_state(state, "mps")
     return lambda: torch.mps.set_rng_state(checked)
-
-
-def _generator_state(state: object, device: str) -> Tensor:
-    """``state``, after a generator that nobody uses has taken it."""
-    if not isinstance(state, Tensor) or state.dtype != torch.uint8 or state.dim() != 1:
-        raise _malformed(device)
-    on_cpu = state.cpu()
-    try:
-        torch.Generator(device).set_state(on_cpu)
-    except RuntimeError:
-        raise _malformed(device) from None
-    return on_cpu
 
 
 def _pass_over() -> None:

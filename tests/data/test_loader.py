@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset
+
+from leyden.core.warnings import LeydenWarning
+from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
+from leyden.errors import DataError, FormatError, MismatchError, SettingsError
+
+
+class Stream(IterableDataset):
+    """Knows no length, and counts what is taken of it."""
+
+    def __init__(self, length=5):
+        self.length, self.taken = length, 0
+
+    def __iter__(self):
+        for number in range(self.length):
+            self.taken += 1
+            yield number
+
+
+class Batches:
+    """Any iterable with a length, which may be wrong."""
+
+    def __init__(self, items, length=None):
+        self.items, self.length = items, len(items) if length is None else length
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        return iter(self.items)
+
+
+class Stateful(Batches):
+    """A loader that keeps its own position: an iterator that is made after loading goes on, every other begins."""
+
+    def __init__(self, items):
+        super().__init__(items)
+        self.position = self.begin_at = 0
+
+    def __iter__(self):
+        begin_at, self.begin_at = self.begin_at, 0
+        return self.items_from(begin_at)
+
+    def items_from(self, begin_at):
+        for number in range(begin_at, len(self.items)):
+            self.position = number + 1
+            yield self.items[number]
+
+    def state_dict(self):
+        return {"position": self.position}
+
+    def load_state_dict(self, state):
+        self.begin_at = state["position"]
+
+
+class Noisy(torch.utils.data.Dataset):
+    """Draws a random number for each item."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return torch.rand(()) + index
+
+
+def numbers(count):
+    return TensorDataset(torch.arange(float(count)))
+
+
+def shuffled(seed=1, own_sampler=False):
+    generator = torch.Generator().manual_seed(seed)
+    if own_sampler:
+        sampler = RandomSampler(range(8), generator=generator)
+        return DataLoader(range(8), 2, sampler=sampler)
+    return DataLoader(range(8), 2, shuffle=True, generator=generator)
+
+
+def listed(batches):
+    return [
+        (index, batch.tolist() if isinstance(batch, torch.Tensor) else batch, last) for index, batch, last in batches
+    ]
+
+
+def taken(data, count):
+    """The first batches of an epoch; then the state that a save there would hold, then the rest of the epoch."""
+    batches = data.batches(0, epoch=0)
+    first = [next(batches) for _ in range(count)]
+    return listed(first), data.state_dict(), batches
+
+
+# How many batches
+
+
+@pytest.mark.parametrize(
+    ("loader", "length"),
+    [
+        ([1, 2, 3], 3),
+        (DataLoader(numbers(5), 2), 3),
+        (DataLoader(numbers(5), 2, drop_last=True), 2),
+        (DataLoader(Stream(), 2), None),
+        ((number for number in range(3)), None),
+        (Batches([]), 0),
+    ],
+)
+def test_the_length_of_a_loader_is_known_where_it_tells(loader, length):
+    assert length_of(loader) == length
+
+
+@pytest.mark.parametrize("error", [TypeError, NotImplementedError])
+def test_a_length_that_is_only_pretended_is_no_length(error):
+    class Pretends:
+        def __len__(self):
+            raise error
+
+        def __iter__(self):
+            return iter(())
+
+    assert length_of(Pretends()) is None
+
+
+@pytest.mark.parametrize(
+    ("length", "limit", "count"),
+    [
+        *((10, 1.0, 10), (10, 0.25, 2), (10, 0.1, 1), (10, 0.0, 0)),
+        *((10, 3, 3), (10, 0, 0), (10, 20, 10)),
+        *((0, 1.0, 0), (0, 0.5, 0), (0, 4, 0)),
+    ],
+)
+def test_a_limit_is_a_count_if_it_is_whole_and_else_a_fraction(length, limit, count):
+    taken = batches_of(range(length), limit, "limit_train_batches")
+    assert (taken, type(taken)) == (count, int)
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1.0, inf), (0.0, 0), (3, 3), (0, 0)])
+def test_a_loader_without_a_length_can_be_taken_whole_not_at_all_or_by_count(limit, count):
+    assert batches_of(iter([]), limit, "limit_val_batches") == count
+
+
+def test_a_fraction_of_a_loader_without_a_length_is_refused():
+    with pytest.raises(SettingsError, match=r"limit_val_batches=0\.5 is a fraction, but DataLoader has no length"):
+        batches_of(DataLoader(Stream()), 0.5, "limit_val_batches")
+
+
+def test_a_fraction_that_leaves_no_batch_is_refused_with_a_limit_that_leaves_one():
+    with pytest.raises(
+        SettingsError, match=r"limit_test_batches=0\.1 of 4 batches .* limit_test_batches=1 for one batch"
+    ):
+        batches_of(range(4), 0.1, "limit_test_batches")
+
+
+def test_a_loader_that_is_missing_or_cannot_be_iterated_is_refused():
+    with pytest.raises(DataError, match=r"no train_dataloader.*define train_dataloader\(\)"):
+        checked_loader(None, "train_dataloader")
+    with pytest.raises(DataError, match="val_dataloader is a int, which cannot be iterated"):
+        checked_loader(3, "val_dataloader")
+
+
+@pytest.mark.parametrize("loader", [[1], iter([1]), DataLoader(numbers(1)), range(3)])
+def test_anything_that_can_be_iterated_is_a_loader(loader):
+    assert checked_loader(loader, "train_dataloader") is loader
+
+
+def test_a_loader_that_can_only_be_indexed_is_a_loader():
+    class Indexed:
+        def __getitem__(self, index):
+            return [10, 20][index]
+
+    loader = Indexed()
+    assert listed(TrainData(checked_loader(loader, "train_dataloader"), inf).batches(0, 0)) == [
+        (0, 10, False),
+        (1, 20, True),
+    ]
+
+
+# The batches of training
+
+
+def test_batches_come_with_their_number_and_the_last_is_marked():
+    assert listed(TrainData("abc", 3).batches(0, 0)) == [(0, "a", False), (1, "b", False), (2, "c", True)]
+
+
+def test_a_limit_ends_the_epoch_and_marks_its_own_last_batch():
+    assert listed(TrainData("abc", 2).batches(0, 0)) == [(0, "a", False), (1, "b", True)]
+
+
+def test_no_more_batches_are_fetched_than_the_limit_allows():
+    stream = Stream()
+    data = TrainData(DataLoader(stream, batch_size=None), 2)
+    assert listed(data.batches(0, 0)) == [(0, 0, False), (1, 1, True)]
+    assert stream.taken == 2
+
+
+def test_a_loader_without_a_length_is_read_one_batch_ahead_to_know_the_last():
+    stream = Stream(3)
+    data = TrainData(DataLoader(stream, batch_size=None), inf)
+    batches = data.batches(0, 0)
+    assert (next(batches), stream.taken) == ((0, 0, False), 2)
+    assert listed(batches) == [(1, 1, False), (2, 2, True)]
+
+
+def test_a_loader_with_a_length_is_not_read_ahead():
+    fetched = []
+    loader = Batches([0, 1])
+    loader.__class__ = type(
+        "Counting", (Batches,), {"__iter__": lambda self: (fetched.append(i) or i for i in self.items)}
+    )
+    next(TrainData(loader, 2).batches(0, 0))
+    assert fetched == [0]
+
+
+@pytest.mark.parametrize("size", [0, inf])
+def test_a_loader_without_batches_gives_none(size):
+    assert listed(TrainData(iter([]), size).batches(0, 0)) == []
+    assert listed(TrainData([], 0).batches(0, 0)) == []
+
+
+def test_a_loader_that_ends_before_its_length_ends_the_epoch_with_a_warning():
+    batches = TrainData(Batches("ab", length=4), 4).batches(0, 0)
+    with pytest.warns(LeydenWarning, match=r"says that it has 4 batches, but it gave 2"):
+        assert listed(batches) == [(0, "a", False), (1, "b", False)]
+
+
+def test_a_loader_that_ends_after_its_limit_is_as_long_as_it_said():
+    assert len(listed(TrainData(Batches("abc", length=4), 2).batches(0, 0))) == 2
+
+
+def test_a_loader_that_goes_on_beyond_its_length_is_cut_there():
+    assert listed(TrainData(Batches("abcd", length=2), 2).batches(0, 0)) == [(0, "a", False), (1, "b", True)]
+
+
+def test_every_epoch_iterates_anew():
+    data = TrainData("ab", 2)
+    assert listed(data.batches(0, 0)) == listed(data.batches(0, 1)) == [(0, "a", False), (1, "b", True)]
+
+
+def test_an_iterator_that_was_opened_before_is_the_one_that_is_used():
+    loader = Batches("ab")
+    data = TrainData(loader, 2)
+    data.open(0)
+    loader.items = "cd"
+    assert listed(data.batches(0, 0)) == [(0, "a", False), (1, "b", True)]
+    assert listed(data.batches(0, 1)) == [(0, "c", False), (1, "d", True)]
+
+
+def test_samplers_are_told_the_epoch_each_once():
+    class Sampler(RandomSampler):
+        def set_epoch(self, epoch):
+            told.append(epoch)
+
+    told = []
+    data = TrainData(DataLoader(range(4), 2, sampler=Sampler(range(4))), 2)
+    listed(data.batches(0, epoch=3))
+    assert told == [3]
+
+
+# The position to resume from
+
+
+@pytest.mark.parametrize("own_sampler", [False, True], ids=["generator of the loader", "generator of its sampler"])
+@pytest.mark.parametrize("done", [1, 3])
+def test_a_shuffled_epoch_goes_on_where_it_was_saved(done, own_sampler):
+    _, saved, rest = taken(TrainData(shuffled(1, own_sampler), 4), done)
+    other = TrainData(shuffled(2, own_sampler), 4)
+    other.rewind(saved, done, epoch=0)
+    assert listed(other.batches(done, 0)) == listed(rest)
+
+
+def test_a_shuffle_from_the_global_generator_goes_on_where_it_was_saved():
+    def data():
+        return TrainData(DataLoader(range(8), 2, shuffle=True), 4)
+
+    torch.manual_seed(1)
+    _, saved, rest = taken(data(), 2)
+    expected = listed(rest)
+    torch.manual_seed(2)
+    other = data()
+    other.rewind(saved, 2, epoch=0)
+    assert listed(other.batches(2, 0)) == expected
+
+
+def test_items_that_draw_random_numbers_are_drawn_again():
+    torch.manual_seed(1)
+    data = TrainData(DataLoader(Noisy(), 2), 3)
+    _, saved, rest = taken(data, 1)
+    expected = listed(rest)
+    torch.manual_seed(2)
+    other = TrainData(DataLoader(Noisy(), 2), 3)
+    other.rewind(saved, 1, epoch=0)
+    assert listed(other.batches(1, 0)) == expected
+
+
+def test_the_epoch_after_a_resume_is_shuffled_as_it_would_have_been():
+    data = TrainData(shuffled(1), 4)
+    _, saved, rest = taken(data, 3)
+    listed(rest)
+    expected = listed(data.batches(0, 1))
+    other = TrainData(shuffled(2), 4)
+    other.rewind(saved, 3, epoch=0)
+    listed(other.batches(3, 0))
+    assert listed(other.batches(0, 1)) == expected
+
+
+def test_a_save_between_two_epochs_has_the_generators_as_they_are():
+    data = TrainData(shuffled(1), 4)
+    listed(data.batches(0, 0))
+    saved = data.state_dict()
+    expected = listed(data.batches(0, 1))
+    other = TrainData(shuffled(2), 4)
+    other.rewind(saved, 0, epoch=1)
+    assert listed(other.batches(0, 1)) == expected
+
+
+def test_a_loader_with_a_state_of_its_own_is_asked_for_it():
+    _, saved, rest = taken(TrainData(Stateful("abcd"), 4), 2)
+    assert saved["loader"] == {"position": 2}
+    other = TrainData(Stateful("abcd"), 4)
+    other.rewind(saved, 2, epoch=0)
+    assert listed(other.batches(2, 0)) == listed(rest) == [(2, "c", False), (3, "d", True)]
+
+
+def test_a_loader_with_a_state_of_its_own_that_was_saved_between_two_epochs_begins_the_next_one():
+    data = TrainData(Stateful("ab"), 2)
+    listed(data.batches(0, 0))
+    saved = data.state_dict()
+    other = TrainData(Stateful("ab"), 2)
+    other.rewind(saved, 0, epoch=1)
+    assert other.state_dict()["begun"] == {}
+    assert listed(other.batches(0, 1)) == listed(data.batches(0, 1)) == [(0, "a", False), (1, "b", True)]
+
+
+def test_loaders_with_and_without_a_length_are_rewound_alike():
+    _, saved, rest = taken(TrainData(DataLoader(Stream(4), batch_size=None), inf), 2)
+    other = TrainData(DataLoader(Stream(4), batch_size=None), inf)
+    other.rewind(saved, 2, epoch=0)
+    assert listed(other.batches(2, 0)) == listed(rest) == [(2, 2, False), (3, 3, True)]
+
+
+def test_a_loader_that_has_become_too_short_for_the_position_is_refused():
+    _, saved, _ = taken(TrainData(list("abcd"), 4), 3)
+    with pytest.raises(DataError, match="after 3 batches of epoch 7, but the loader has fewer"):
+        TrainData(list("ab"), 2).rewind(saved, 3, epoch=7)
+
+
+def test_a_loader_with_other_generators_than_the_saved_one_is_refused():
+    _, saved, _ = taken(TrainData(shuffled(), 4), 1)
+    with pytest.raises(MismatchError, match="states of 1 random generators .* the loader has 0"):
+        TrainData("abcd", 4).rewind(saved, 1, epoch=0)
+
+
+NO_STATE = torch.zeros(3, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: None,
+        lambda saved: [],
+        lambda saved: {},
+        lambda saved: {name: saved[name] for name in ("begun", "generators")},
+        lambda saved: saved | {"begun": []},
+        lambda saved: saved | {"begun": {"random": saved["begun"]["random"]}},
+        lambda saved: saved | {"begun": saved["begun"] | {"generators": 3}},
+        lambda saved: saved | {"begun": saved["begun"] | {"generators": [NO_STATE]}},
+        lambda saved: saved | {"begun": saved["begun"] | {"random": {}}},
+        lambda saved: saved | {"generators": None},
+        lambda saved: saved | {"begun": {}, "generators": ["state"]},
+        lambda saved: saved | {"begun": {}, "generators": [torch.zeros(3)]},
+        lambda saved: saved | {"begun": {}, "generators": [NO_STATE]},
+    ],
+)
+def test_a_malformed_position_is_refused_and_leaves_the_generators_alone(spoil):
+    _, saved, _ = taken(TrainData(shuffled(), 4), 1)
+    loader = shuffled(2)
+    before = loader.generator.get_state()
+    with pytest.raises(FormatError, match="another checkpoint"):
+        TrainData(loader, 4).rewind(spoil(saved), 0, epoch=0)
+    assert torch.equal(loader.generator.get_state(), before)
+
+
+# The batches of an evaluation
+
+
+def test_loaders_are_run_one_after_the_other():
+    data = EvaluationData(["ab", [1, 2]], [2, 2])
+    assert list(data.batches()) == [(0, 0, "a"), (0, 1, "b"), (1, 0, 1), (1, 1, 2)]
+
+
+def test_each_loader_has_its_own_limit_and_one_without_batches_is_passed_over():
+    fetched = []
+    data = EvaluationData(["abc", (fetched.append(i) for i in range(3)), "de"], [1, 0, inf])
+    assert list(data.batches()) == [(0, 0, "a"), (2, 0, "d"), (2, 1, "e")]
+    assert fetched == []
+
+
+def test_an_evaluation_fetches_no_batch_beyond_its_limit():
+    stream = Stream()
+    assert len(list(EvaluationData([DataLoader(stream, batch_size=None)], [2]).batches())) == 2
+    assert stream.taken == 2
+
+
+def test_the_first_iterator_is_made_when_the_batches_are_asked_for():
+    made = []
+
+    class Loader(Batches):
+        def __iter__(self):
+            made.append(self.items)
+            return iter(self.items)
+
+    batches = EvaluationData([Loader(""), Loader("a"), Loader("b")], [0, 1, 1]).batches()
+    assert made == ["a"]
+    assert list(batches) == [(1, 0, "a"), (2, 0, "b")]
+
+
+def test_nothing_to_evaluate_gives_no_batches():
+    assert list(EvaluationData([], []).batches()) == list(EvaluationData(["ab"], [0]).batches()) == []
+
+
+def test_a_further_limit_only_shortens():
+    data = EvaluationData(["ab", "cdef", iter("gh")], [2, 4, inf])
+    assert data.limited(3).sizes == [2, 3, 3]
+    assert data.limited(inf).sizes == data.sizes
+    assert data.limited(3).loaders is data.loaders
