@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from torch import Tensor
+from torch.optim import Optimizer
 
 from leyden.core.stage import RunningStage
 from leyden.errors import ModuleError
+from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
 from leyden.loop.run import Run
 from leyden.runtime.seed import restore_random_states
@@ -98,18 +102,58 @@ def closure_step(run: Run, batch: Any, index: int, closes_window: bool) -> Any:
     """The same where the optimizer, or the module's own ``optimizer_step``, decides when the forward pass runs."""
     if not closes_window:
         return forward_backward(run, batch, index)[0]
-    output: Any = None
+    output, ran = None, False
 
     def closure() -> Tensor | None:
-        nonlocal output
+        nonlocal output, ran
+        ran = True
         output, loss = forward_backward(run, batch, index)
-        run.hooks.on_before_optimizer_step(run.optimizer)
-        run.clip_gradients()
         return loss
 
-    run.optimizer_step(index, closure)
+    with before_each_step(run.optimizer, partial(gradients_are_complete, run)):
+        run.optimizer_step(index, closure)
     run.state.step += 1
+    if not ran:
+        raise ModuleError(
+            "optimizer_step() did not run the closure, so there was no forward and no backward pass. "
+            "Call optimizer.step(closure=optimizer_closure), or optimizer_closure() before optimizer.step()."
+        )
     return output
+
+
+def manual_step(run: Run, batch: Any, index: int, closes_window: bool) -> Any:
+    """The module runs backward and steps its optimizers itself, in ``training_step``."""
+    run.log.hook = "training_step"
+    output = run.training_step(batch, index)
+    run.log.hook = None
+    if isinstance(output, Mapping) and "loss" not in output:
+        return dict(output)
+    loss = loss_of(output)
+    return {} if loss is None else seen_by_hooks(output, loss)
+
+
+@contextmanager
+def counted_steps(run: Run) -> Iterator[None]:
+    """Inside, each step that the module takes with any of its optimizers is announced to the hooks and counted."""
+
+    def count(*_: Any) -> None:
+        run.state.step += 1
+
+    with ExitStack() as stack:
+        for optimizer in run.optimizers:
+            announce = partial(announce_step, run, optimizer)
+            stack.enter_context(before_each_step(optimizer, announce))
+            stack.callback(optimizer.register_step_post_hook(count).remove)
+        yield
+
+
+def announce_step(run: Run, optimizer: Optimizer) -> None:
+    run.hooks.on_before_optimizer_step(optimizer)
+
+
+def gradients_are_complete(run: Run) -> None:
+    run.hooks.on_before_optimizer_step(run.optimizer)
+    run.clip_gradients()
 
 
 def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | None]:
@@ -128,8 +172,13 @@ def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | No
     run.hooks.on_before_backward(loss)
     run.backward(loss)
     run.hooks.on_after_backward()
-    outputs = {"loss": loss.detach()}
-    return (outputs if isinstance(output, Tensor) else {**output, **outputs}), loss
+    return seen_by_hooks(output, loss), loss
+
+
+def seen_by_hooks(output: Any, loss: Tensor) -> dict[str, Any]:
+    """What hooks get of the outputs of a step: a dict with the loss, cut off from its graph."""
+    seen = {"loss": loss.detach()}
+    return seen if isinstance(output, Tensor) else {**output, **seen}
 
 
 def loss_of(output: Any) -> Tensor | None:
