@@ -196,8 +196,8 @@ def describe(value: Any) -> str:
         return str(value)
     if isinstance(value, torch.optim.Optimizer) or hasattr(value, "param_groups"):
         return "<optimizer>"
-    if isinstance(value, BaseException):
-        return f"{type(value).__name__}({value})"
+    if isinstance(value, BaseException):  # a framework's own errors have names and words of their own
+        return f"{type(value).__name__}({value})" if type(value).__module__ == "builtins" else "<error>"
     if inspect.isfunction(value) or inspect.ismethod(value) or (callable(value) and "losure" in type(value).__name__):
         return "<function>"
     return f"<{type(value).__name__}>"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from tests.parity import toolkit as kit
+
+DIFFERS = {
+    "Forgetting*.trace": {
+        "lines": r"teardown\(stage='fit'\)",
+        "reason": "after an error Lightning calls no teardown hook; Leyden does, since files and processes wait for it",
+    },
+}
 
 
 def program(L: Any, out: Path) -> dict[str, Any]:
@@ -24,6 +32,15 @@ def program(L: Any, out: Path) -> dict[str, Any]:
                 optimizer.step(closure=optimizer_closure)
             else:
                 optimizer_closure()
+
+    class ByHand(base):
+        def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any) -> None:
+            optimizer_closure()
+            optimizer.step()
+
+    class Forgetting(base):
+        def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any) -> None:
+            optimizer.step()
 
     class Zeroing(base):
         def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
@@ -61,15 +78,16 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             return optimizer
 
     result = {}
-    for cls in (WarmUp, Skipping, Zeroing, Twice, Clipping, Scheduling, Searching, Without, Hooked):
+    for cls in (WarmUp, Skipping, ByHand, Forgetting, Zeroing, Twice, Clipping, Scheduling, Searching, Without, Hooked):
         for windows in (1, 2):
             recorder = kit.Recorder(L)
             module = recorder.watch(cls, "M")()
             module.seen = []
             settings = {"max_epochs": 2, "accumulate_grad_batches": windows, "callbacks": [recorder.callback()]}
+            settings["gradient_clip_val"] = None if cls is Clipping else 0.3
             trainer = kit.trainer(L, out, **settings)
-            trainer.fit(module, kit.loader(5), kit.val_loader(3))
-            rates = [group.get("lr") for optimizer in trainer.optimizers for group in optimizer.param_groups]
-            found = kit.summary(trainer, module, recorder, rates=rates, seen=module.seen)
+            error = kit.attempt(partial(trainer.fit, module, kit.loader(5), kit.val_loader(3)))
+            rates = [g["lr"] for optimizer in trainer.optimizers for g in optimizer.param_groups if "lr" in g]
+            found = kit.summary(trainer, module, recorder, rates=rates, seen=module.seen, error=error)
             result[f"{cls.__name__}, windows of {windows}"] = found
     return result

@@ -14,7 +14,7 @@ DIFFERS = {
     "continued*.random": EXACT,
     "continued from the callback's.trace": {
         "lines": "on_train_start",
-        "reason": "the epoch of the save is brought to its end after on_train_start: a scheduler may still have to step",
+        "reason": "the epoch of the save is ended after on_train_start, since a scheduler may still have to step",
     },
     "nothing left to do.random": EXACT,
     "continued*.metrics at the start*": KEPT,
