@@ -148,9 +148,7 @@ def test_a_fraction_of_a_loader_without_a_length_is_refused():
 
 
 def test_a_fraction_that_leaves_no_batch_is_refused_with_a_limit_that_leaves_one():
-    with pytest.raises(
-        SettingsError, match=r"limit_test_batches=0\.1 of 4 batches .* limit_test_batches=1 for one batch"
-    ):
+    with pytest.raises(SettingsError, match=r"limit_test_batches=0\.1 of 4 .* Use limit_test_batches=1 for one"):
         batches_of(range(4), 0.1, "limit_test_batches")
 
 

@@ -33,7 +33,7 @@ def resolve_device(accelerator: str, devices: int | str | Sequence[int]) -> torc
     Raises:
         SettingsError: the accelerator is unknown or absent, or ``devices`` asks for another number than one.
     """
-    if accelerator not in KINDS:
+    if accelerator not in list(KINDS):
         raise SettingsError(f"accelerator={accelerator!r} is unknown. Use one of {', '.join(map(repr, KINDS))}.")
     kind = next((k for k in KINDS[accelerator] if AVAILABLE[k]()), None)
     if kind is None:
@@ -46,6 +46,8 @@ def resolve_device(accelerator: str, devices: int | str | Sequence[int]) -> torc
 
 def _index(devices: int | str | Sequence[int]) -> int:
     match devices:
+        case bool() | [bool()]:
+            raise _several(devices)
         case "auto" | "1" | 1:
             return 0
         case [int(index)] if 0 <= index < torch.cuda.device_count():
@@ -58,6 +60,8 @@ def _index(devices: int | str | Sequence[int]) -> int:
 
 def _checked_single(kind: str, devices: int | str | Sequence[int]) -> str:
     match devices:
+        case bool() | [bool()]:
+            raise _several(devices)
         case "auto" | "1" | 1 | [0]:
             return kind
         case _:
