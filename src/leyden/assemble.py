@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from leyden._torch import needs_closure
@@ -20,9 +21,10 @@ from leyden.core.stage import RunningStage, TrainerFn
 from leyden.core.state import State
 from leyden.data.loader import TrainData
 from leyden.errors import ModuleError
-from leyden.loop.fit import automatic_step, closure_step
+from leyden.loop.fit import automatic_step, closure_step, manual_step
 from leyden.loop.optimizers import SchedulerConfig, read_configuration
 from leyden.loop.run import Evaluation, Run, Status, WriteRow
+from leyden.loop.scaling import ScaledOptimizer
 from leyden.loop.schedulers import Schedulers
 from leyden.loop.steps import bound_step, positional_arguments, way_to_device
 from leyden.runtime.clip import clip_gradients
@@ -73,19 +75,20 @@ def overridden(module: Module, name: str) -> bool:
     return getattr(method, "__func__", method) is not getattr(Module, name)
 
 
-def optimizers_of(module: Module, log: Log) -> tuple[Optimizer, list[SchedulerConfig]]:
-    """The optimizer and schedulers that the module configures.
+def optimizers_of(module: Module, log: Log) -> tuple[list[Optimizer], list[SchedulerConfig]]:
+    """The optimizers and schedulers that the module configures.
 
     Raises:
-        ModuleError: there is no meaning in what it returned, or there are several optimizers.
+        ModuleError: there is no meaning in what it returned, or automatic optimization meets several optimizers.
     """
-    optimizers, schedulers = read_configuration(within(log, "configure_optimizers", module.configure_optimizers)())
-    if len(optimizers) > 1:
+    returned = within(log, "configure_optimizers", module.configure_optimizers)()
+    optimizers, schedulers = read_configuration(returned)
+    if len(optimizers) > 1 and module.automatic_optimization:
         raise ModuleError(
             f"configure_optimizers() returned {len(optimizers)} optimizers; automatic optimization steps one. Give one "
-            "optimizer several parameter groups instead; manual optimization is not available in this version."
+            "optimizer several parameter groups, or set self.automatic_optimization = False and step them yourself."
         )
-    return optimizers[0], schedulers
+    return optimizers, schedulers
 
 
 def assemble_evaluation(
@@ -126,7 +129,7 @@ def assemble_run(
     parts: Parts,
     data: TrainData,
     plan: Plan,
-    optimizer: Optimizer,
+    optimizers: list[Optimizer],
     schedulers: list[SchedulerConfig],
     validation: Evaluation,
 ) -> Run:
@@ -136,6 +139,10 @@ def assemble_run(
     def own(name: str) -> Callable[..., Any] | None:
         return within(log, name, getattr(module, name)) if overridden(module, name) else None
 
+    scaler = GradScaler(settings.device.type) if settings.precision.scales else None
+    # what programs and closures step; with a scaler it is the scaler that decides whether the weights change
+    handed = [ScaledOptimizer(o, scaler) if scaler is not None else o for o in optimizers]
+    optimizer = optimizers[0]
     backward = own("backward") or Tensor.backward
     clip, zero, stepped = own("configure_gradient_clipping"), own("optimizer_zero_grad"), own("optimizer_step")
     limit, algorithm = settings.gradient_clip_val, settings.gradient_clip_algorithm or "norm"
@@ -148,9 +155,9 @@ def assemble_run(
 
     def optimizer_step(index: int, closure: Callable[[], Any]) -> None:
         if stepped is None:
-            optimizer.step(closure)
+            handed[0].step(closure)
         else:
-            stepped(state.epoch, index, optimizer, closure)
+            stepped(state.epoch, index, handed[0], closure)
 
     def clip_gradients_as_set() -> None:
         if clip is None:
@@ -162,6 +169,7 @@ def assemble_run(
                 gradient_clip_algorithm=settings.gradient_clip_algorithm,
             )
 
+    by_closure = stepped is not None or scaler is not None or needs_closure(optimizer)
     return Run(
         state=state,
         plan=plan,
@@ -172,15 +180,23 @@ def assemble_run(
         to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
         validation=validation,
         optimizer=optimizer,
+        optimizers=optimizers,
+        handed=handed,
+        scaler=scaler,
         schedulers=Schedulers(
-            schedulers, within(log, "lr_scheduler_step", module.lr_scheduler_step), lambda: log.callback_metrics
+            schedulers,
+            within(log, "lr_scheduler_step", module.lr_scheduler_step),
+            lambda: log.callback_metrics,
+            module.automatic_optimization,
         ),
         write=parts.write,
-        step=closure_step if stepped is not None or needs_closure(optimizer) else automatic_step,
+        step=manual_step if not module.automatic_optimization else closure_step if by_closure else automatic_step,
         training_step=in_precision(
             bound_step(module.training_step, "training_step"), settings.precision, settings.device
         ),
-        backward=backward,
+        backward=backward
+        if scaler is None
+        else lambda loss, *args, **kwargs: backward(scaler.scale(loss), *args, **kwargs),
         zero_grad=zero_grad,
         clip_gradients=clip_gradients_as_set if clip is not None or limit > 0 else nobody,
         optimizer_step=optimizer_step,

@@ -28,7 +28,7 @@ from leyden.data.loader import EvaluationData, TrainData
 from leyden.errors import DataError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
 from leyden.loop.evaluate import evaluate
-from leyden.loop.fit import fit
+from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
 from leyden.loop.run import Evaluation, Run, Status
@@ -41,6 +41,7 @@ from leyden.snapshot import (
     model_part,
     restore_datamodule,
     restore_optimizers,
+    restore_scaler,
     restore_weights,
     resume_of,
     saved_state,
@@ -256,15 +257,14 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     checkpoint = s.set_up()
     s.log.clear()
     warn_of_default_epochs(s.settings)
-    optimizer, s.schedulers = optimizers_of(s.module, s.log)
-    s.optimizers = [optimizer]
+    s.optimizers, s.schedulers = optimizers_of(s.module, s.log)
     s.hooks.on_fit_start()
     if any(callback.saves for callback in s.callbacks):
         hyperparameter_part(s.module, s.datamodule)  # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
     if checkpoint is not None:
         where = str(s.ckpt_path)
-        restore_optimizers(checkpoint, optimizer, s.schedulers, where)
+        restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
         s.state.become(saved_state(checkpoint, where))
         check_epochs(s.state, s.settings, where)
     s.module.zero_grad()  # gradients of an earlier run
@@ -286,10 +286,15 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         s.status.stage = RunningStage.VALIDATING
         s.evaluation.data()
         s.status.stage = RunningStage.TRAINING
-    s.run = assemble_run(s.parts(), data, plan, optimizer, s.schedulers, s.evaluation)
+    s.run = assemble_run(s.parts(), data, plan, s.optimizers, s.schedulers, s.evaluation)
     if checkpoint is not None:
         s.run.resume = resume_of(checkpoint)
-    fit(s.run)
+        restore_scaler(checkpoint, s.run)
+    if s.module.automatic_optimization:
+        fit(s.run)
+    else:
+        with counted_steps(s.run):
+            fit(s.run)
 
 
 def run_evaluation(s: Session, given: Any) -> list[dict[str, float]]:
@@ -341,10 +346,15 @@ def check_fit(module: Module, train: Source, val: Source, settings: Settings) ->
         if not overridden(module, method):
             raise ModuleError(f"{name} has no {method}(), which fit() needs. Define {example}.")
     if not module.automatic_optimization:
-        raise ModuleError(
-            f"{name} sets automatic_optimization = False, and manual optimization is not available in this version. "
-            "Return the loss from training_step() and let the trainer step the optimizer."
-        )
+        for argument, value, neutral in (
+            ("gradient_clip_val", settings.gradient_clip_val, 0),
+            ("accumulate_grad_batches", settings.accumulate_grad_batches, 1),
+        ):
+            if value != neutral:
+                raise SettingsError(
+                    f"{argument}={value} is for automatic optimization, and {name} optimizes manually. "
+                    f"Drop {argument}, and do it in training_step()."
+                )
     if not train.defined:
         raise DataError(
             "fit() has no training data. Call fit(model, train_dataloaders=loader), or define "

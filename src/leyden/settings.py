@@ -146,9 +146,10 @@ def resolve(
             "one. Give val_check_interval a whole number of batches."
         )
     algorithm = _algorithm(gradient_clip_algorithm)
+    device = resolve_device(accelerator, devices)
     resolved = Settings(
-        device=resolve_device(accelerator, devices),
-        precision=resolve_precision(precision),
+        device=device,
+        precision=resolve_precision(precision, device),
         max_epochs=None if max_epochs is None else _unlimited("max_epochs", max_epochs),
         # as in Lightning, a least number of steps implies one whole epoch
         min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),

@@ -22,6 +22,7 @@ from leyden.loop.run import Resume, Run
 from leyden.runtime.seed import random_states
 
 FORMAT = 1
+SCALER = "MixedPrecision"  # Lightning's key for the state of the loss scaler
 
 
 def model_part(state: State, module: Module, in_batch_end: bool) -> dict[str, Any]:
@@ -42,8 +43,9 @@ def training_part(run: Run | None, callbacks: Sequence[Callback]) -> dict[str, A
         return {"callbacks": states, "optimizer_states": [], "lr_schedulers": []}
     return {
         "callbacks": states,
-        "optimizer_states": [run.optimizer.state_dict()],
+        "optimizer_states": [optimizer.state_dict() for optimizer in run.optimizers],
         "lr_schedulers": [config.scheduler.state_dict() for config in run.schedulers.configs],
+        **({SCALER: run.scaler.state_dict()} if run.scaler is not None else {}),
         "leyden": {
             "format": FORMAT,
             "state": run.state.state_dict(),
@@ -113,18 +115,23 @@ def saved_state(checkpoint: Mapping[str, Any], where: str) -> State:
 
 
 def restore_optimizers(
-    checkpoint: Mapping[str, Any], optimizer: Optimizer, schedulers: Sequence[SchedulerConfig], where: str
+    checkpoint: Mapping[str, Any], optimizers: Sequence[Optimizer], schedulers: Sequence[SchedulerConfig], where: str
 ) -> None:
-    """Give optimizer and schedulers their saved states.
+    """Give optimizers and schedulers their saved states.
 
     Raises:
         MismatchError: the checkpoint was made with another number of them, or with other parameters.
     """
     states = checkpoint["optimizer_states"]
-    if len(states) != 1:
-        raise MismatchError(f"{where} has the states of {len(states)} optimizers, and this run has one.")
-    _check_groups(states[0], optimizer, where)
-    optimizer.load_state_dict(states[0])
+    if len(states) != len(optimizers):
+        raise MismatchError(
+            f"{where} has the states of {len(states)} optimizers, and this run has {len(optimizers)}. "
+            "Resume with the configure_optimizers() that the run was started with."
+        )
+    for optimizer, state in zip(optimizers, states, strict=True):
+        _check_groups(state, optimizer, where)
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict(state)
     saved = checkpoint["lr_schedulers"]
     if len(saved) != len(schedulers):
         raise MismatchError(
@@ -133,6 +140,11 @@ def restore_optimizers(
         )
     for config, state in zip(schedulers, saved, strict=True):
         config.scheduler.load_state_dict(state)
+
+
+def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
+    if run.scaler is not None and (state := checkpoint.get(SCALER)):
+        run.scaler.load_state_dict(state)
 
 
 def resume_of(checkpoint: Mapping[str, Any]) -> Resume:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import Tensor
+
 from leyden.api.callback import Callback
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
@@ -283,6 +285,17 @@ class Trainer(TrainerViews):
         # a model that was fitted and then tested is still saved with what its training needs to go on
         session = fitted if fitted is not None and fitted.module is self._session.module else self._session
         save(session.dump(bool(weights_only)), Path(filepath).expanduser())
+
+    def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """What ``Module.manual_backward`` calls: the hooks around backward, and the scaling of the precision."""
+        run = self._session.run if self._session is not None else None
+        if run is None:
+            raise DetachedError(
+                "manual_backward() works in training_step() of a running fit. Call loss.backward() elsewhere."
+            )
+        run.hooks.on_before_backward(loss)
+        run.backward(loss, *args, **kwargs)
+        run.hooks.on_after_backward()
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print without tearing the progress bar."""

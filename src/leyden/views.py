@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from leyden.api.callback import Callback
@@ -247,6 +248,18 @@ class TrainerViews:
     @property
     def optimizers(self) -> list[Optimizer]:
         return self._session.optimizers if self._session is not None else []
+
+    @property
+    def handed_optimizers(self) -> list[Any]:
+        """The optimizers as a program steps them itself, in manual optimization."""
+        run = self._session.run if self._session is not None else None
+        return run.handed if run is not None else list(self.optimizers)
+
+    @property
+    def scaler(self) -> GradScaler | None:
+        """The scaler of the loss in half precision."""
+        run = self._session.run if self._session is not None else None
+        return run.scaler if run is not None else None
 
     @property
     def lr_scheduler_configs(self) -> list[SchedulerConfig]:

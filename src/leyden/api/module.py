@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +19,7 @@ from leyden.api.restore import class_only, load_from_checkpoint
 from leyden.core.hooks import MODULE_HOOKS, Attached
 from leyden.core.warnings import warn
 from leyden.errors import DetachedError, ModuleError, SettingsError
-from leyden.runtime.clip import clip_gradients
+from leyden.runtime.clip import clip_gradients, parameters_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
         self._automatic_optimization = True
         self._strict_loading: bool | None = None
         self._example_input_array: Any = None
+        self._toggled: dict[nn.Parameter, bool] = {}  # requires_grad as it was before an optimizer was toggled
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -226,8 +228,38 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
 
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
         """The optimizer of this run, or the list of them if there are several."""
-        optimizers = self.trainer.optimizers
+        optimizers = self.trainer.handed_optimizers if use_pl_optimizer else self.trainer.optimizers
         return optimizers[0] if len(optimizers) == 1 else optimizers
+
+    def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Compute gradients of ``loss`` in manual optimization, with the scaling that the precision needs."""
+        self.trainer.manual_backward(loss, *args, **kwargs)
+
+    def toggle_optimizer(self, optimizer: Optimizer) -> None:
+        """Let gradients flow to this optimizer's parameters alone, until ``untoggle_optimizer``."""
+        own = {id(parameter) for parameter in parameters_of(optimizer)}
+        for other in self.trainer.optimizers:
+            for parameter in parameters_of(other):
+                self._toggled.setdefault(parameter, parameter.requires_grad)
+                if id(parameter) not in own:
+                    parameter.requires_grad = False
+        for parameter in parameters_of(optimizer):
+            parameter.requires_grad = self._toggled.get(parameter, parameter.requires_grad)
+
+    def untoggle_optimizer(self, optimizer: Optimizer) -> None:
+        """Undo ``toggle_optimizer``."""
+        for parameter, required in self._toggled.items():
+            parameter.requires_grad = required
+        self._toggled.clear()
+
+    @contextmanager
+    def toggled_optimizer(self, optimizer: Optimizer) -> Iterator[None]:
+        """Let gradients flow to this optimizer's parameters alone inside the ``with`` block."""
+        self.toggle_optimizer(optimizer)
+        try:
+            yield
+        finally:
+            self.untoggle_optimizer(optimizer)
 
     def lr_schedulers(self) -> Any:
         """The learning-rate scheduler of this run, the list of them if there are several, or None."""

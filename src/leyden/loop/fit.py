@@ -110,7 +110,7 @@ def closure_step(run: Run, batch: Any, index: int, closes_window: bool) -> Any:
         output, loss = forward_backward(run, batch, index)
         return loss
 
-    with before_each_step(run.optimizer, partial(gradients_are_complete, run)):
+    with before_each_step(run.handed[0], partial(gradients_are_complete, run)):
         run.optimizer_step(index, closure)
     run.state.step += 1
     if not ran:
@@ -140,10 +140,9 @@ def counted_steps(run: Run) -> Iterator[None]:
         run.state.step += 1
 
     with ExitStack() as stack:
-        for optimizer in run.optimizers:
-            announce = partial(announce_step, run, optimizer)
-            stack.enter_context(before_each_step(optimizer, announce))
-            stack.callback(optimizer.register_step_post_hook(count).remove)
+        for optimizer, handed in zip(run.optimizers, run.handed, strict=True):
+            stack.enter_context(before_each_step(handed, partial(announce_step, run, optimizer)))
+            stack.callback(handed.register_step_post_hook(count).remove)
         yield
 
 

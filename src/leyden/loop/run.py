@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, final
 
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from leyden.core.hooks import EvaluationHooks, Hooks
@@ -99,13 +100,16 @@ class Run:
     data: TrainData
     to_device: ToDevice
     validation: Evaluation
-    optimizer: Optimizer
+    optimizer: Optimizer  # the one that automatic optimization steps
+    optimizers: list[Optimizer]
+    handed: list[Any]  # the optimizers as a program is given them: stepped through the scaler, if there is one
+    scaler: GradScaler | None  # of the loss, in half precision
     schedulers: Schedulers
     write: WriteRow
 
     step: Step  # automatic_step or closure_step
     training_step: Callable[[Any, int], Any]
-    backward: Callable[[Tensor], None]
+    backward: Callable[..., None]  # takes the loss
     zero_grad: Callable[[int], None]
     clip_gradients: Callable[[], None]
     optimizer_step: Callable[[int, Callable[[], Any]], None]  # called by closure_step alone

@@ -24,8 +24,10 @@ class Schedulers:
         configs: list[SchedulerConfig],
         step: Callable[[Any, Any], None],
         metrics: Callable[[], Mapping[str, Any]],
+        automatic: bool = True,
     ) -> None:
         self.configs = configs
+        self._stepped = configs if automatic else []  # in manual optimization the module steps them itself
         self._step = step
         self._metrics = metrics
 
@@ -47,7 +49,7 @@ class Schedulers:
             self._step_due("epoch", state.epoch + 1, on_metric=True)
 
     def _step_due(self, interval: Interval, count: int, on_metric: bool) -> None:
-        for config in self.configs:
+        for config in self._stepped:
             if config.interval == interval and config.reduce_on_plateau == on_metric and count % config.frequency == 0:
                 if not on_metric:
                     self._step(config.scheduler, None)

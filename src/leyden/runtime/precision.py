@@ -8,6 +8,7 @@ from typing import Any, final
 
 import torch
 
+from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 
 
@@ -20,33 +21,45 @@ class Precision:
     weights: torch.dtype = torch.float32
     compute: torch.dtype | None = None
 
+    @property
+    def scales(self) -> bool:
+        """Must the loss be scaled, since gradients of half precision would vanish?"""
+        return self.compute is torch.float16
+
 
 PRECISIONS: Mapping[str, Precision] = {
     "32-true": Precision("32-true"),
     "64-true": Precision("64-true", weights=torch.float64),
     "16-true": Precision("16-true", weights=torch.float16),
     "bf16-true": Precision("bf16-true", weights=torch.bfloat16),
+    "16-mixed": Precision("16-mixed", compute=torch.float16),
     "bf16-mixed": Precision("bf16-mixed", compute=torch.bfloat16),
 }
-SHORT_NAMES: Mapping[object, str] = {
+SHORT_NAMES: Mapping[str | int | None, str] = {
     None: "32-true",
     32: "32-true",
     "32": "32-true",
     64: "64-true",
     "64": "64-true",
+    16: "16-mixed",
+    "16": "16-mixed",
     "bf16": "bf16-mixed",
 }
 
 
-def resolve_precision(precision: str | int | None) -> Precision:
-    """The precision of a name as Lightning spells it.
+def resolve_precision(precision: str | int | None, device: torch.device) -> Precision:
+    """The precision of a name as Lightning spells it; a CPU computes in bfloat16 where half precision is mixed in.
 
     Raises:
         SettingsError: the name is unknown.
     """
-    name = SHORT_NAMES.get(precision, precision)
+    known = precision is None or isinstance(precision, str | int)
+    name = SHORT_NAMES.get(precision, precision) if known else None
     if name not in PRECISIONS:
         raise SettingsError(f"precision={precision!r} is not available. Use one of {', '.join(map(repr, PRECISIONS))}.")
+    if name == "16-mixed" and device.type == "cpu":
+        warn("precision='16-mixed' is for GPUs; on a CPU this run uses 'bf16-mixed'.")
+        name = "bf16-mixed"
     return PRECISIONS[str(name)]
 
 
