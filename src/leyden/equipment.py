@@ -100,10 +100,10 @@ def checkpoint_named(
         return Path(savers[0].best_model_path)
     if ckpt_path not in ("best", "last"):
         return Path(ckpt_path).expanduser()
-    paths = [saver.best_model_path if ckpt_path == "best" else saver.last_model_path for saver in savers]
+    paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers)
     made = next((path for path in paths if path), None)
     if made is None and ckpt_path == "last" and fn is TrainerFn.FITTING:
-        warn("ckpt_path='last', but this trainer has made no such checkpoint, so training starts anew.")
+        warn("ckpt_path='last', but there is no such checkpoint, so training starts anew.")
         return None
     if made is None:
         need = "save_last=True" if ckpt_path == "last" else "ModelCheckpoint()"
@@ -112,6 +112,13 @@ def checkpoint_named(
             f"callbacks=[ModelCheckpoint(...)] ({need}), or give the path of a file."
         )
     return Path(made)
+
+
+def _last_of(savers: Sequence[ModelCheckpoint]) -> list[str]:
+    """The last checkpoint of each saver: what it made itself, or the newest in its directory, of an earlier process."""
+    paths = [saver.last_model_path for saver in savers]
+    earlier = [path for saver in savers if saver.dirpath is not None for path in saver.last_checkpoints()]
+    return [*paths, *sorted(earlier, key=lambda path: Path(path).stat().st_mtime_ns, reverse=True)]
 
 
 def _has(callbacks: Sequence[Callback], kind: type) -> bool:

@@ -266,6 +266,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         where = str(s.ckpt_path)
         restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
         s.state.become(saved_state(checkpoint, where))
+        s.state.stop = False  # whoever resumes a run that was asked to stop wants it to go on
         check_epochs(s.state, s.settings, where)
     s.module.zero_grad()  # gradients of an earlier run
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)

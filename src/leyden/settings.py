@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 from typing import Any, final
 
@@ -132,7 +135,7 @@ def resolve(
     Raises:
         SettingsError: a value has no meaning, or two values contradict each other.
     """
-    short = _count("fast_dev_run", int(fast_dev_run), least=0)
+    short = int(fast_dev_run or 0) if isinstance(fast_dev_run, bool | None) else _count("fast_dev_run", fast_dev_run, 0)
     if short:
         # a short run of each loop, to find mistakes: nothing else may end it or add to it
         max_epochs, max_steps, min_epochs, min_steps, max_time = 1, short, None, None, None
@@ -173,13 +176,13 @@ def resolve(
         accumulate_grad_batches=_count("accumulate_grad_batches", accumulate_grad_batches, least=1),
         gradient_clip_val=_clip(gradient_clip_val),
         gradient_clip_algorithm=algorithm,
-        inference_mode=inference_mode,
-        detect_anomaly=detect_anomaly,
+        inference_mode=flag("inference_mode", inference_mode),
+        detect_anomaly=flag("detect_anomaly", detect_anomaly),
         deterministic=_deterministic(deterministic),
-        benchmark=benchmark,
-        enable_autolog_hparams=enable_autolog_hparams,
+        benchmark=None if benchmark is None else flag("benchmark", benchmark),
+        enable_autolog_hparams=flag("enable_autolog_hparams", enable_autolog_hparams),
         fast_dev_run=short,
-        default_root_dir=Path(default_root_dir or ".").expanduser().absolute(),
+        default_root_dir=_directory(default_root_dir),
     )
     _check_limits(resolved)
     return resolved
@@ -187,7 +190,7 @@ def resolve(
 
 # Arguments of Lightning's that this version knows and cannot serve yet: what leaves them alone, and what to do instead.
 UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
-    "strategy": (("auto", None), "Use strategy='auto' to train on one device."),
+    "strategy": (("auto", "single_device", None), "Use strategy='auto' to train on one device."),
     "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
     "overfit_batches": ((0, 0.0), "Use limit_train_batches=n with a loader that does not shuffle."),
     "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
@@ -242,82 +245,112 @@ def seconds_of(max_time: str | timedelta | Mapping[str, int]) -> float:
     """Seconds of a duration as Lightning spells it: "DD:HH:MM:SS", a timedelta, or its keyword arguments.
 
     Raises:
-        SettingsError: it is none of these.
+        SettingsError: it is none of these, or negative.
     """
+    duration = None
     match max_time:
         case timedelta():
-            return max_time.total_seconds()
+            duration = max_time
         case str():
             parts = re.fullmatch(r"(\d{1,5}):(\d{1,2}):(\d{1,2}):(\d{1,2})", max_time.strip(), re.ASCII)
             if parts:
                 days, hours, minutes, seconds = map(int, parts.groups())
-                return timedelta(days, seconds, hours=hours, minutes=minutes).total_seconds()
-        case Mapping():
-            if max_time and max_time.keys() <= {"weeks", "days", "hours", "minutes", "seconds"}:
-                return timedelta(**max_time).total_seconds()
+                duration = timedelta(days, seconds, hours=hours, minutes=minutes)
+        case Mapping() if max_time and max_time.keys() <= _UNITS and None not in map(_number, max_time.values()):
+            with suppress(OverflowError):
+                duration = timedelta(**max_time)
+    if duration is not None and duration >= timedelta():
+        return duration.total_seconds()
     raise SettingsError(
         f"max_time={max_time!r} is not a duration. Use 'DD:HH:MM:SS' such as '00:12:00:00' for twelve hours, "
         "a datetime.timedelta, or a dict such as {'hours': 12}."
     )
 
 
+_UNITS = {"weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds"}
+
+
+def _number(value: Any) -> int | float | None:
+    """A number of Python's or numpy's as a plain one; None for everything else, and for bool and NaN."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) and value == value else None
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number, which may be spelled 1e4; None for everything else."""
+    number = _number(value)
+    return int(number) if number is not None and number % 1 == 0 else None
+
+
 def _count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    count = _whole(value)
+    if count is None or count < least:
         raise SettingsError(f"{name}={value!r} is not a whole number from {least}. Give it one.")
-    return value
+    return count
 
 
 def _unlimited(name: str, value: Any) -> float:
-    """A count in which -1 stands for no limit."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < -1:
+    """A count in which -1, or infinity, stands for no limit."""
+    count = inf if _number(value) == inf else _whole(value)
+    if count is None or count < -1:
         raise SettingsError(f"{name}={value!r} is not a whole number. Use one from 0, or -1 for no limit.")
-    return inf if value == -1 else value
+    return inf if count == -1 else count
 
 
 def _limit(name: str, value: Any) -> int | float:
-    if value is None:
-        return 1.0
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    """A count of batches if it is an int or beyond 1.0, else a fraction."""
+    limit = 1.0 if value is None else _number(value)
+    if isinstance(limit, float) and limit > 1.0:
+        limit = _whole(limit)
+    if limit is None or limit < 0:
         raise SettingsError(
             f"{name}={value!r} is no limit. Use a whole number of batches, or a fraction from 0.0 to 1.0."
         )
-    if isinstance(value, float) and value > 1.0:
-        raise SettingsError(
-            f"{name}={value} is a fraction above 1.0. Use a fraction from 0.0 to 1.0, or "
-            f"{name}={int(value)} for a number of batches."
-        )
-    return value
+    return limit
 
 
 def _interval(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """A count of batches if it is an int or beyond 1.0, else a fraction."""
+    interval = _number(value)
+    if isinstance(interval, float) and interval > 1.0:
+        interval = _whole(interval)
+    if interval is None or interval < 0:
         raise SettingsError(
             f"val_check_interval={value!r} is not available. Use a whole number of batches, or a fraction "
             "of an epoch up to 1.0."
         )
-    if isinstance(value, int) and value < 1:
+    if interval == 0:
         raise SettingsError(
-            f"val_check_interval={value} is no interval. Use 1 or more batches, or limit_val_batches=0 for "
+            f"val_check_interval={value!r} is no interval. Use 1 or more batches, or limit_val_batches=0 for "
             "no validation."
         )
-    if isinstance(value, float) and not 0.0 < value <= 1.0:
-        raise SettingsError(
-            f"val_check_interval={value} is no fraction of an epoch. Use one above 0.0 and up to 1.0, or a "
-            "whole number of batches."
-        )
-    return value
+    return interval
 
 
 def _clip(value: Any) -> float:
-    if value is None:
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    """A limit of gradients; nothing is clipped at 0 or below, as in Lightning."""
+    limit = 0.0 if value is None else _number(value)
+    if limit is None:
         raise SettingsError(f"gradient_clip_val={value!r} is no limit. Use a number above 0, or None not to clip.")
-    return float(value)
+    return max(float(limit), 0.0)
+
+
+def flag(name: str, value: Any) -> bool:
+    """A switch; None is off, as in Lightning.
+
+    Raises:
+        SettingsError: it is something else, which would count as True whatever it says.
+    """
+    if value not in (None, False, True):
+        raise SettingsError(f"{name}={value!r} is no switch. Use True or False.")
+    return bool(value)
 
 
 def _algorithm(value: Any) -> ClipAlgorithm | None:
-    match value:
+    match value.lower() if isinstance(value, str) else value:
         case None:
             return None
         case "norm":
@@ -332,3 +365,9 @@ def _deterministic(value: Any) -> bool | str:
     if value in (None, False, True, "warn"):
         return value or False
     raise SettingsError(f"deterministic={value!r} is unknown. Use True, False or 'warn'.")
+
+
+def _directory(value: Any) -> Path:
+    if not isinstance(value, str | PathLike | None):
+        raise SettingsError(f"default_root_dir={value!r} is no path. Use a str or a pathlib.Path.")
+    return Path(value or ".").expanduser().absolute()

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import leyden as L
+from leyden.core.warnings import LeydenWarning
 
 EPOCHS, BATCHES = 2, 5
 HOOKS = ("on_train_batch_end", "on_validation_end", "on_train_epoch_end")
@@ -142,3 +143,50 @@ def test_validating_between_two_fits_does_not_disturb_the_next_epoch(tmp_path: P
     trainer.validate(model, DataLoader(Noisy(), 5), verbose=False)
     trainer.fit(model, DataLoader(Noisy(), 2), DataLoader(Noisy(), 5))
     assert [hook for hook, *_ in recorder.trace].count("on_train_epoch_start") == 1
+
+
+def saver(folder: Path) -> L.callbacks.ModelCheckpoint:
+    return L.callbacks.ModelCheckpoint(dirpath=folder, save_last=True, save_top_k=0)
+
+
+def quiet(folder: Path, max_epochs: int) -> L.Trainer:
+    return L.Trainer(
+        accelerator="cpu",
+        max_epochs=max_epochs,
+        callbacks=[saver(folder)],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+
+
+def test_last_finds_the_checkpoint_of_an_earlier_process(tmp_path: Path) -> None:
+    loaders = DataLoader(Noisy(), 2), DataLoader(Noisy(), 5)
+    quiet(tmp_path, 1).fit(Model(), *loaders)
+    second = quiet(tmp_path, 2)  # knows of the first only what lies in the directory
+    second.fit(Model(), *loaders, ckpt_path="last")
+    assert second.ckpt_path == str(tmp_path / "last.ckpt")
+    assert second.global_step == 2 * BATCHES
+
+
+def test_last_starts_anew_where_there_is_none(tmp_path: Path) -> None:
+    trainer = quiet(tmp_path, 1)
+    with pytest.warns(LeydenWarning, match="starts anew"):
+        trainer.fit(Model(), DataLoader(Noisy(), 2), DataLoader(Noisy(), 5), ckpt_path="last")
+    assert trainer.global_step == BATCHES
+
+
+def test_a_run_that_was_stopped_goes_on_when_it_is_resumed(tmp_path: Path) -> None:
+    class StopAfterTwo(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            trainer.should_stop = trainer.global_step == 2
+
+    loaders = DataLoader(Noisy(), 2), DataLoader(Noisy(), 5)
+    stopped = quiet(tmp_path, 1)
+    stopped.callbacks.insert(0, StopAfterTwo())
+    stopped.fit(Model(), *loaders)
+    assert stopped.global_step == 2
+    resumed = quiet(tmp_path, 2)
+    resumed.fit(Model(), *loaders, ckpt_path=tmp_path / "last.ckpt")
+    assert resumed.global_step == 2 + BATCHES

@@ -210,6 +210,9 @@ class KeptCheckpoints(Checkpoint):
         return path
 
     def _find_last_checkpoints(self, trainer: Trainer) -> set[str]:
+        return self.last_checkpoints()
+
+    def last_checkpoints(self) -> set[str]:
         """Paths of all last checkpoints in the directory, whoever wrote them."""
         files = self._files
         names = last_names(self.CHECKPOINT_NAME_LAST, self.CHECKPOINT_JOIN_CHAR, self.FILE_EXTENSION)
