@@ -157,7 +157,7 @@ def resolve(
         # as in Lightning, a least number of steps implies one whole epoch
         min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),
         max_steps=_unlimited("max_steps", max_steps),
-        min_steps=_count("min_steps", min_steps or 0, least=0),
+        min_steps=_count("min_steps", 0 if min_steps is None else min_steps, least=0),
         max_seconds=inf if max_time is None else seconds_of(max_time),
         limit_train_batches=_limit("limit_train_batches", limit_train_batches),
         limit_val_batches=_limit("limit_val_batches", limit_val_batches),
