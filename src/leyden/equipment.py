@@ -97,7 +97,9 @@ def checkpoint_named(
     if ckpt_path is None:
         if fn is TrainerFn.FITTING or not own_model or not savers or not savers[0].best_model_path:
             return None
-        return Path(savers[0].best_model_path)
+        best = savers[0].best_model_path
+        warn(f"{fn}() was given no model, so it takes the best checkpoint of the last fit, {best}.")
+        return Path(best)
     if ckpt_path not in ("best", "last"):
         return Path(ckpt_path).expanduser()
     paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers)

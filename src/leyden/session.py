@@ -34,6 +34,7 @@ from leyden.loop.predict import predict
 from leyden.loop.run import Evaluation, Run, Status
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng
+from leyden.runtime.signals import interactive, on_sigterm
 from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
     callback_states,
@@ -89,19 +90,30 @@ class Session:
     _is_set_up: bool = False
 
     def __enter__(self) -> Session:
-        settings = self.settings
-        self.status.fn, self.status.stage, self.status.status = self.fn, STAGES[self.fn], TrainerStatus.RUNNING
+        settings, status = self.settings, self.status
+        status.fn, status.stage, status.status = self.fn, STAGES[self.fn], TrainerStatus.RUNNING
+        status.received_sigterm = False
         self._modes.enter_context(torch_modes(settings.deterministic, settings.benchmark, settings.detect_anomaly))
         self._modes.enter_context(torch.set_grad_enabled(True))
+        if self.fn is TrainerFn.FITTING:
+            self._modes.enter_context(on_sigterm(self._note_sigterm))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None
-    ) -> None:
+    ) -> bool:
         self.log.hook = None
         with self._modes:
             if exception is not None:
                 self._end_by(exception)
+        if not isinstance(exception, KeyboardInterrupt):
+            return False
+        if interactive():
+            return True  # back to the prompt, with trainer.interrupted set
+        raise SystemExit(1) from exception
+
+    def _note_sigterm(self) -> None:
+        self.status.received_sigterm = True
 
     def finish(self) -> None:
         """Tear down after a run that went well."""
@@ -122,7 +134,6 @@ class Session:
             logger.finalize("failed")
         if self._is_set_up:
             self._tear_down()
-        self.status.stage = None
 
     def _tear_down(self) -> None:
         self._is_set_up = False

@@ -257,6 +257,7 @@ class Trainer(TrainerViews):
         """
         dataloaders, datamodule = _either(dataloaders, datamodule)
         keep = return_predictions is not False
+        predictions: list[list[Any]] = []
         with self._open(TrainerFn.PREDICTING, model, datamodule, ckpt_path) as session:
             predictions = run_prediction(session, dataloaders, keep)
             session.finish()
@@ -312,6 +313,7 @@ class Trainer(TrainerViews):
         datamodule: DataModule | None,
     ) -> list[dict[str, float]]:
         dataloaders, datamodule = _either(dataloaders, datamodule)
+        results: list[dict[str, float]] = []
         with self._open(fn, model, datamodule, ckpt_path) as session:
             results = run_evaluation(session, dataloaders)
             session.finish()

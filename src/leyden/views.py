@@ -109,7 +109,8 @@ class TrainerViews:
 
     @property
     def received_sigterm(self) -> bool:
-        return False
+        """Has SIGTERM asked the process to end? The run ends after the current batch."""
+        return self.state.received_sigterm
 
     # What was logged.
 

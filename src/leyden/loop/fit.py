@@ -17,6 +17,7 @@ from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
 from leyden.loop.run import Run
 from leyden.runtime.seed import restore_random_states
+from leyden.runtime.signals import Terminated
 
 
 def fit(run: Run) -> None:
@@ -74,6 +75,8 @@ def train_batches(run: Run) -> None:
         if plan.validates(state):  # asked again: a hook may have asked to stop
             validate(run, index)
         run.schedulers.after_validation(index, closes)
+        if run.status.received_sigterm:
+            raise Terminated
         if plan.finished(state):
             break
 

@@ -34,6 +34,7 @@ class Status:
     fn: TrainerFn | None = None
     stage: RunningStage | None = None
     status: TrainerStatus = TrainerStatus.INITIALIZING
+    received_sigterm: bool = False
 
     @property
     def finished(self) -> bool:
