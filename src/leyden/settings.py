@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -15,6 +13,7 @@ from typing import Any, final
 
 import torch
 
+from leyden.core.duration import seconds_of
 from leyden.core.plan import Plan
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
@@ -158,7 +157,7 @@ def resolve(
         min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),
         max_steps=_unlimited("max_steps", max_steps),
         min_steps=_count("min_steps", 0 if min_steps is None else min_steps, least=0),
-        max_seconds=inf if max_time is None else seconds_of(max_time),
+        max_seconds=inf if max_time is None else seconds_of("max_time", max_time),
         limit_train_batches=_limit("limit_train_batches", limit_train_batches),
         limit_val_batches=_limit("limit_val_batches", limit_val_batches),
         limit_test_batches=_limit("limit_test_batches", limit_test_batches),
@@ -239,35 +238,6 @@ def warn_of_default_epochs(s: Settings) -> None:
             "neither max_epochs nor max_steps is set, so training ends after 1000 epochs. Set one of "
             "them; -1 means no limit."
         )
-
-
-def seconds_of(max_time: str | timedelta | Mapping[str, int]) -> float:
-    """Seconds of a duration as Lightning spells it: "DD:HH:MM:SS", a timedelta, or its keyword arguments.
-
-    Raises:
-        SettingsError: it is none of these, or negative.
-    """
-    duration = None
-    match max_time:
-        case timedelta():
-            duration = max_time
-        case str():
-            parts = re.fullmatch(r"(\d{1,5}):(\d{1,2}):(\d{1,2}):(\d{1,2})", max_time.strip(), re.ASCII)
-            if parts:
-                days, hours, minutes, seconds = map(int, parts.groups())
-                duration = timedelta(days, seconds, hours=hours, minutes=minutes)
-        case Mapping() if max_time and max_time.keys() <= _UNITS and None not in map(_number, max_time.values()):
-            with suppress(OverflowError):
-                duration = timedelta(**max_time)
-    if duration is not None and duration >= timedelta():
-        return duration.total_seconds()
-    raise SettingsError(
-        f"max_time={max_time!r} is not a duration. Use 'DD:HH:MM:SS' such as '00:12:00:00' for twelve hours, "
-        "a datetime.timedelta, or a dict such as {'hours': 12}."
-    )
-
-
-_UNITS = {"weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds"}
 
 
 def _number(value: Any) -> int | float | None:
