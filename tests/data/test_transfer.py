@@ -129,3 +129,10 @@ def test_leaves_are_visited_once_each_in_order():
         [torch.tensor(1), ("a", {"b": torch.tensor(2)}), "c"], lambda t: visited.append(t.item()), visited.append
     )
     assert visited == [1, "a", 2, "c"]
+
+
+def test_a_list_of_tensors_that_are_there_already_is_a_list_of_its_own():
+    batch = [torch.zeros(1), torch.ones(1)]
+    moved = move_to_device(batch, torch.device("cpu"))
+    assert moved is not batch
+    assert all(here is there for here, there in zip(moved, batch, strict=True))

@@ -26,7 +26,7 @@ class Plan:
 
     def finished(self, s: State) -> bool:
         spent = s.epoch >= self.max_epochs or s.step >= self.max_steps or s.elapsed >= self.max_seconds
-        return spent or self.stops(s)
+        return spent or (s.stop and self.stops(s))
 
     def stops(self, s: State) -> bool:
         """Has someone asked to stop, and may the run stop already?"""

@@ -17,6 +17,13 @@ def move_to_device(batch: Any, device: torch.device) -> Any:
     Looks into tuples, named tuples, lists, dicts and dataclass instances, and calls ``to(device)`` on anything else
     that has it.
     """
+    kind = type(batch)
+    if kind is tuple or kind is list:
+        for item in batch:
+            if type(item) is not Tensor or item.device != device:
+                break
+        else:
+            return kind(batch)  # the usual batch on the device that it came from: there is nothing to look into
 
     def move(leaf: Any) -> Any:
         if leaf.device == device:

@@ -67,12 +67,15 @@ def train_batches(run: Run) -> None:
         output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
         run.schedulers.after_batch(state, index, closes)
         state.count_batch(closes, monotonic() - run.since)  # counted before anyone can save: a resume never replays
-        if plan.validates(state):
+        due, stop = plan.validates(state), state.stop
+        if due:
             state.at = "validate"  # what a save in the hooks below resumes with
         hooks.on_train_batch_end(output, batch, index)
         if closes and plan.logs(state):
             run.write(log.step_metrics(), state.log_step, state.epoch)
-        if plan.validates(state):  # asked again: a hook may have asked to stop
+        if state.stop != stop:  # a hook has asked to stop, and a run ends with a validation
+            due = plan.validates(state)
+        if due:
             validate(run, index)
         run.schedulers.after_validation(index, closes)
         if run.status.received_sigterm:

@@ -33,6 +33,8 @@ class Schedulers:
 
     def after_batch(self, state: State, index: int, stepped: bool) -> None:
         """Step those that go by batch, and after the last batch those that go by epoch."""
+        if not self._stepped:
+            return
         if stepped:
             self._step_due("step", index + 1, on_metric=False)
         if state.last:
@@ -40,7 +42,7 @@ class Schedulers:
 
     def after_validation(self, index: int, stepped: bool) -> None:
         """Step those that go by batch and watch a metric, now that a validation may have renewed it."""
-        if stepped:
+        if stepped and self._stepped:
             self._step_due("step", index + 1, on_metric=True)
 
     def after_epoch(self, state: State) -> None:
