@@ -3,7 +3,8 @@
     python -m benchmarks.step_cost --steps 2000 --rounds 7 --json step_cost.json
 
 One process runs everything, one thread, each case of each framework once in a round, in an order that turns with the
-rounds. What is printed is the quietest round and the middle one; ratios are to the plain loop of the same round.
+rounds. Each run is timed in pieces of 50 steps. What is printed is the quietest piece of all rounds, and the median in
+brackets; ratios are those of the quietest pieces, and of the medians.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,7 +45,8 @@ from benchmarks.programs import (
 PLAIN = "plain"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.thread_time}
 WARM_UP = 100
-Times = dict[str, dict[str, list[float]]]  # microseconds of each round, by case and framework
+PIECE = 50  # steps timed together: short enough to fall between what else the machine does
+Times = dict[str, dict[str, list[float]]]  # microseconds a step, for each piece; by case and framework
 
 
 def measure(
@@ -60,25 +63,24 @@ def measure(
                 names = list(runs)
                 place = turn % len(names)
                 for name in names[place:] + names[:place]:
-                    times[case.name][name].append(timed(runs[name], steps, clock))
+                    times[case.name][name].extend(timed(runs[name], steps, clock))
         print(f"round {turn + 1} of {rounds}", end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return times
 
 
-def timed(run: Callable[[Batches], Any], steps: int, clock: Callable[[], float]) -> float:
-    """Microseconds for each step, start and end of the run left out."""
+def timed(run: Callable[[Batches], Any], steps: int, clock: Callable[[], float]) -> list[float]:
+    """Microseconds for each step, for each piece of the run; its start and end are left out."""
     stamps: list[float] = []
 
     def stamp() -> None:
         stamps.append(clock())
 
-    batches = Batches(WARM_UP + steps + 1, {WARM_UP: stamp, WARM_UP + steps: stamp})
+    edges = range(WARM_UP, WARM_UP + steps + 1, PIECE)
     gc.collect()
     with contextlib.redirect_stdout(Terminal()):
-        run(batches)
-    begin, end = stamps
-    return (end - begin) / steps * 1e6
+        run(Batches(edges[-1] + 1, dict.fromkeys(edges, stamp)))
+    return [(end - begin) / PIECE * 1e6 for begin, end in pairwise(stamps)]
 
 
 def report(times: Times, calls: dict[str, dict[str, float]], names: list[str]) -> str:
@@ -92,12 +94,14 @@ def report(times: Times, calls: dict[str, dict[str, float]], names: list[str]) -
     ]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     for case, of in times.items():
-        ratios = {name: [mine / plain for mine, plain in zip(of[name], of[PLAIN], strict=True)] for name in others}
         lines.append(
             [
                 case,
                 *(f"{min(of[name]):.0f} ({median(of[name]):.0f})" for name in names),
-                *(f"{min(of[name]) / min(of[PLAIN]):.2f} ({median(ratios[name]):.2f})" for name in others),
+                *(
+                    f"{min(of[name]) / min(of[PLAIN]):.2f} ({median(of[name]) / median(of[PLAIN]):.2f})"
+                    for name in others
+                ),
                 *(f"{calls[case][name]:.0f}" for name in names),
             ]
         )
@@ -127,6 +131,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--case", action="append", choices=[case.name for case in CASES], help="run this case; may be repeated"
     )
     arguments = parser.parse_args(argv)
+    if arguments.steps < PIECE or arguments.rounds < 1:
+        parser.error(f"--steps must be {PIECE} or more and --rounds 1 or more")
 
     torch.set_num_threads(1)
     makers = {"leyden": leyden, "lightning": lightning}
