@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class _Text(str, Enum):
+class TextEnum(str, Enum):
     """A string enum: equal to its value and printed as it (Python 3.10 has no StrEnum)."""
 
     def __str__(self) -> str:
@@ -17,7 +17,7 @@ class _Text(str, Enum):
     __hash__ = str.__hash__
 
 
-class TrainerFn(_Text):
+class TrainerFn(TextEnum):
     """Which of the four entry points is running."""
 
     FITTING = "fit"
@@ -26,7 +26,7 @@ class TrainerFn(_Text):
     PREDICTING = "predict"
 
 
-class RunningStage(_Text):
+class RunningStage(TextEnum):
     """Which loop is running now; inside ``fit`` it changes between training and validation."""
 
     TRAINING = "train"
@@ -47,7 +47,7 @@ class RunningStage(_Text):
         return str(self.value)
 
 
-class TrainerStatus(_Text):
+class TrainerStatus(TextEnum):
     """How far the entry point has come."""
 
     INITIALIZING = "initializing"
