@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, final
 
 import torch
@@ -63,15 +64,15 @@ def read_configuration(returned: Any) -> tuple[list[Optimizer], list[SchedulerCo
             return [returned], []
         case Mapping():
             return _read_dicts([returned])
-        case [Sequence() as optimizers, Sequence() | Mapping() as schedulers] if all(
-            _is_optimizer(o) for o in optimizers
-        ):
-            listed = [schedulers] if isinstance(schedulers, Mapping) else schedulers
-            return list(optimizers), [_read_scheduler(s, None) for s in listed]
+        case [[*optimizers], schedulers] if optimizers and all(_is_optimizer(item) for item in optimizers):
+            listed = schedulers if isinstance(schedulers, (list, tuple)) else [schedulers]
+            return optimizers, [_read_scheduler(item, None, optimizers) for item in listed]
         case [*items] if items and all(isinstance(item, Mapping) for item in items):
             return _read_dicts(items)
         case [*items] if items and all(_is_optimizer(item) for item in items):
             return items, []
+        case [] | [[], *_]:
+            raise ModuleError(f"configure_optimizers() returned no optimizer. {_FORMS}")
     raise ModuleError(f"configure_optimizers() returned {_describe(returned)}, which has no meaning here. {_FORMS}")
 
 
@@ -90,44 +91,60 @@ def _read_dicts(dicts: Sequence[Mapping[str, Any]]) -> tuple[list[Optimizer], li
             warn(f"configure_optimizers() returned a dict with keys that have no meaning: {names}.")
         optimizers.append(optimizer)  # type: ignore[arg-type]
         if returned.get("lr_scheduler") is not None:
-            schedulers.append(_read_scheduler(returned["lr_scheduler"], returned.get("monitor")))
+            schedulers.append(_read_scheduler(returned["lr_scheduler"], returned.get("monitor"), [optimizer]))
     return optimizers, schedulers
 
 
-def _read_scheduler(given: Any, monitor: str | None) -> SchedulerConfig:
+def _read_scheduler(given: Any, monitor: str | None, optimizers: Sequence[Any]) -> SchedulerConfig:
     if not isinstance(given, Mapping):
-        _check_scheduler(given)
+        _check_scheduler(given, optimizers)
         plateau = isinstance(given, ReduceLROnPlateau)
         config = SchedulerConfig(given, reduce_on_plateau=plateau, monitor=monitor)
     else:
         unknown = [str(key) for key in given if key not in _SCHEDULER_KEYS]
         if unknown:
             warn(
-                f"the lr_scheduler dict has keys that have no meaning: {', '.join(unknown)}. "
-                f"Known are {', '.join(_SCHEDULER_KEYS)}."
+                f"configure_optimizers() returned an lr_scheduler dict with keys that have no meaning: "
+                f"{', '.join(unknown)}. Known are {', '.join(_SCHEDULER_KEYS)}."
             )
         if "scheduler" not in given:
-            raise ModuleError("the lr_scheduler dict has no key 'scheduler'. Add the scheduler object under it.")
-        _check_scheduler(given["scheduler"])
+            raise ModuleError(
+                "configure_optimizers() returned an lr_scheduler dict without 'scheduler'. Add the scheduler object "
+                "under that key."
+            )
+        _check_scheduler(given["scheduler"], optimizers)
         known = {key: value for key, value in given.items() if key in _SCHEDULER_KEYS}
-        known.setdefault("reduce_on_plateau", isinstance(given["scheduler"], ReduceLROnPlateau))
+        if isinstance(given["scheduler"], ReduceLROnPlateau):
+            known["reduce_on_plateau"] = True  # whatever it says: this scheduler cannot step without a metric
         known.setdefault("monitor", monitor)
         config = SchedulerConfig(**known)
+    name = type(config.scheduler).__name__
     if config.interval not in ("epoch", "step"):
-        raise ModuleError(f"an lr_scheduler has interval={config.interval!r}. Use 'epoch' or 'step'.")
-    if type(config.frequency) is not int or config.frequency < 1:
-        raise ModuleError(f"an lr_scheduler has frequency={config.frequency!r}. Use a whole number from 1.")
+        raise ModuleError(f"the lr_scheduler {name} has interval={config.interval!r}. Use 'epoch' or 'step'.")
+    frequency: Any = config.frequency
+    if isinstance(frequency, bool) or not isinstance(frequency, Integral) or frequency < 1:
+        raise ModuleError(f"the lr_scheduler {name} has frequency={frequency!r}. Use a whole number from 1.")
     if config.reduce_on_plateau and config.monitor is None:
         raise ModuleError(
-            f"{type(config.scheduler).__name__} steps on a metric, but none is named. Return "
+            f"the lr_scheduler {name} steps on a metric, but none is named. Return "
             "{'scheduler': scheduler, 'monitor': 'name of a logged metric'} as lr_scheduler."
         )
     return config
 
 
-def _check_scheduler(scheduler: Any) -> None:
-    if not callable(getattr(scheduler, "step", None)) or not callable(getattr(scheduler, "state_dict", None)):
-        raise ModuleError(f"an lr_scheduler is {_describe(scheduler)}, which has no step() and state_dict(). {_FORMS}")
+def _check_scheduler(scheduler: Any, optimizers: Sequence[Any]) -> None:
+    lacks = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(scheduler, name, None))]
+    if lacks or isinstance(scheduler, (type, Optimizer)):
+        raise ModuleError(
+            f"configure_optimizers() returned {_describe(scheduler)} as lr_scheduler. Return an object with step(), "
+            f"state_dict() and load_state_dict(), such as those of torch.optim.lr_scheduler. {_FORMS}"
+        )
+    stepped = getattr(scheduler, "optimizer", None)
+    if isinstance(stepped, Optimizer) and not any(stepped is optimizer for optimizer in optimizers):
+        raise ModuleError(
+            f"the lr_scheduler {type(scheduler).__name__} changes an optimizer that configure_optimizers() does not "
+            "return with it. Make it from the optimizer that is returned."
+        )
 
 
 def _is_optimizer(candidate: Any) -> bool:
@@ -137,4 +154,6 @@ def _is_optimizer(candidate: Any) -> bool:
 def _describe(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"a {type(value).__name__} of ({', '.join(type(item).__name__ for item in value)})"
-    return f"a {type(value).__name__}"
+    if isinstance(value, type):
+        return f"the class {value.__name__} and not an object of it"
+    return "None" if value is None else f"a {type(value).__name__}"
