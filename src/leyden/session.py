@@ -134,6 +134,7 @@ class Session:
             logger.finalize("failed")
         if self._is_set_up:
             self._tear_down()
+        self.status.stage = None
 
     def _tear_down(self) -> None:
         self._is_set_up = False
@@ -160,7 +161,7 @@ class Session:
                 self._call("prepare_data", owner.prepare_data)
         if self.datamodule is not None:
             self._call("setup", self.datamodule.setup, self.fn)
-        for callback in list(self.callbacks):
+        for callback in self.callbacks:  # one that is added by another's setup is set up too
             self._call("setup", callback.setup, self.trainer, self.module, self.fn)
         self._call("setup", self.module.setup, self.fn)
         self._call("configure_model", self.module.configure_model)
@@ -198,10 +199,10 @@ class Session:
         checkpoint = load(self.ckpt_path, map_location="cpu")
         restore_weights(checkpoint, self.module, where)
         restore_datamodule(checkpoint, self.datamodule)
-        if self.fn is TrainerFn.FITTING:
+        for callback in self.callbacks:
+            callback.on_load_checkpoint(self.trainer, self.module, checkpoint)
+        if self.fn is TrainerFn.FITTING:  # an evaluation does not change what callbacks know of the training
             states = callback_states(checkpoint, self.callbacks, where)
-            for callback in self.callbacks:
-                callback.on_load_checkpoint(self.trainer, self.module, checkpoint)
             for callback in self.callbacks:
                 if (state := states.get(callback.state_key)) is not None:
                     callback.load_state_dict(state)
@@ -238,7 +239,7 @@ class Session:
 
     def dump(self, weights_only: bool) -> dict[str, Any]:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
-        checkpoint = model_part(self.state, self.module, in_batch_end=self.log.hook == "on_train_batch_end")
+        checkpoint = model_part(self.state, self.module, self.log.hook)
         if not weights_only:
             checkpoint.update(training_part(self.run, self.callbacks))
         checkpoint.update(hyperparameter_part(self.module, self.datamodule))

@@ -152,10 +152,10 @@ def resolve(
     resolved = Settings(
         device=device,
         precision=resolve_precision(precision, device),
-        max_epochs=None if max_epochs is None else _unlimited("max_epochs", max_epochs),
+        max_epochs=None if max_epochs is None else limit_without_minus_one("max_epochs", max_epochs),
         # as in Lightning, a least number of steps implies one whole epoch
         min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),
-        max_steps=_unlimited("max_steps", max_steps),
+        max_steps=limit_without_minus_one("max_steps", max_steps),
         min_steps=_count("min_steps", 0 if min_steps is None else min_steps, least=0),
         max_seconds=inf if max_time is None else seconds_of("max_time", max_time),
         limit_train_batches=_limit("limit_train_batches", limit_train_batches),
@@ -168,7 +168,7 @@ def resolve(
             if check_val_every_n_epoch is None
             else _count("check_val_every_n_epoch", check_val_every_n_epoch, least=1)
         ),
-        num_sanity_val_steps=_unlimited(
+        num_sanity_val_steps=limit_without_minus_one(
             "num_sanity_val_steps", 2 if num_sanity_val_steps is None else num_sanity_val_steps
         ),
         log_every_n_steps=_count("log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps, least=0),
@@ -262,7 +262,12 @@ def _count(name: str, value: Any, least: int) -> int:
     return count
 
 
-def _unlimited(name: str, value: Any) -> float:
+def limit_or_minus_one(limit: float) -> int:
+    """A limit as Lightning spells it."""
+    return -1 if limit == inf else int(limit)
+
+
+def limit_without_minus_one(name: str, value: Any) -> float:
     """A count in which -1, or infinity, stands for no limit."""
     count = inf if _number(value) == inf else _whole(value)
     if count is None or count < -1:

@@ -25,14 +25,14 @@ FORMAT = 1
 SCALER = "MixedPrecision"  # Lightning's key for the state of the loss scaler
 
 
-def model_part(state: State, module: Module, in_batch_end: bool) -> dict[str, Any]:
+def model_part(state: State, module: Module, hook: str | None) -> dict[str, Any]:
     """What every checkpoint has, one of weights alone too, under Lightning's keys."""
     return {
         "epoch": state.epoch,
         "global_step": state.step,
         "pytorch-lightning_version": LIGHTNING_VERSION,
         "state_dict": module.state_dict(),
-        "loops": loops_of(state, in_batch_end),
+        "loops": loops_of(state, hook),
     }
 
 

@@ -22,11 +22,12 @@ from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
 from leyden.data.loader import EvaluationData, TrainData
+from leyden.fit_loop import FitLoop
 from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.run import Status
 from leyden.session import Session
-from leyden.settings import Settings
+from leyden.settings import Settings, limit_or_minus_one
 
 
 class TrainerViews:
@@ -112,6 +113,14 @@ class TrainerViews:
         """Has SIGTERM asked the process to end? The run ends after the current batch."""
         return self.state.received_sigterm
 
+    @property
+    def fit_loop(self) -> FitLoop:
+        """How far training is, under the names of Lightning's loops."""
+        return FitLoop(self._position, self._log, self.settings, self._change_settings)
+
+    def _change_settings(self, settings: Settings) -> None:
+        self.settings = settings
+
     # What was logged.
 
     @property
@@ -136,7 +145,7 @@ class TrainerViews:
         """-1 stands for no limit; None until fit has decided."""
         if self.settings.max_epochs is None and self._fitted is None:
             return None
-        return _or_minus_one(self.settings.epochs)
+        return limit_or_minus_one(self.settings.epochs)
 
     @property
     def min_epochs(self) -> int | None:
@@ -145,7 +154,7 @@ class TrainerViews:
     @property
     def max_steps(self) -> int:
         """-1 stands for no limit."""
-        return _or_minus_one(self.settings.max_steps)
+        return limit_or_minus_one(self.settings.max_steps)
 
     @property
     def min_steps(self) -> int | None:
@@ -422,7 +431,3 @@ class TrainerViews:
     def _sizes(self, *fns: TrainerFn) -> list[int | float]:
         data = self._evaluation_data(*fns)
         return [] if data is None else list(data.sizes)
-
-
-def _or_minus_one(limit: float) -> int:
-    return -1 if limit == inf else int(limit)
