@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from leyden.errors import LogError, SettingsError
+from leyden.loggers import files
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyExperiment
 from leyden.security import paths
@@ -318,3 +319,24 @@ def test_a_logger_travels_to_another_process_with_the_rows_it_holds(tmp_path):
     copy = pickle.loads(pickle.dumps(logger))
     copy.save()
     assert written(copy) == b"a,step\r\n1,0\r\n"
+
+
+def test_a_row_that_was_written_in_part_is_taken_back(tmp_path, monkeypatch):
+    logger = CSVLogger(tmp_path)
+    logger.log_metrics({"a": 1}, step=0)
+    logger.save()
+    logger.log_metrics({"a": 22222}, step=1)
+    write = os.write
+
+    def one_byte_then_full(descriptor: int, data: bytes) -> int:
+        if len(data) < len(b"22222,1\r\n"):
+            raise OSError("no space left")
+        return write(descriptor, data[:1])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "write", one_byte_then_full)
+        with pytest.raises(OSError, match="no space left"):
+            logger.save()
+    assert written(logger) == b"a,step\r\n1,0\r\n"
+    logger.save()
+    assert written(logger) == b"a,step\r\n1,0\r\n22222,1\r\n"

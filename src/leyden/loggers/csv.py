@@ -59,13 +59,15 @@ class ExperimentWriter:
             self._hparams_written = True
         if not self.metrics:
             return
-        columns = sorted(set(self.metrics_keys).union(*self.metrics))
-        if columns == self.metrics_keys:
-            append_private(self.metrics_file_path, _rows(self.metrics, columns))
-        else:
+        new = set().union(*self.metrics).difference(self.metrics_keys)
+        if new:
+            columns = sorted(new.union(self.metrics_keys))
             with replacing(Path(self.metrics_file_path)) as file:
                 file.write("".join(self._whole_file(columns)).encode())
-        self.metrics, self.metrics_keys = [], columns
+            self.metrics_keys = columns
+        else:
+            append_private(self.metrics_file_path, _rows(self.metrics, self.metrics_keys))
+        self.metrics = []
 
     def _whole_file(self, columns: list[str]) -> Iterable[str]:
         yield _rows([dict(zip(columns, columns, strict=True))], columns)

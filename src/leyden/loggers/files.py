@@ -13,16 +13,15 @@ _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLO
 
 def append_private(path: str, text: str) -> None:
     """Append to a file of mode 0600; if that fails the file is as it was."""
+    data = memoryview(text.encode())
+    written = 0
     descriptor = os.open(path, _APPEND, 0o600)
     try:
-        size = os.fstat(descriptor).st_size
-        data = memoryview(text.encode())
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-        except OSError:
-            os.ftruncate(descriptor, size)
-            raise
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+        raise
     finally:
         os.close(descriptor)
 
