@@ -16,6 +16,8 @@ LeydenError
 │   └── EncodeError         a value that has no safe encoding
 └── PathError               a path that leaves its directory, or a link in the way
 
+Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
+
 A message says what is wrong, where, and the way out.
 """
 
@@ -80,3 +82,7 @@ class EncodeError(CheckpointError, TypeError):
 
 class PathError(LeydenError, OSError):
     """A path leaves its directory, or a link stands in the way."""
+
+
+class Terminated(SystemExit):
+    """The process was asked to end (SIGTERM) and does so, after the listeners were told."""

@@ -14,6 +14,10 @@ class LeydenWarning(UserWarning):
     """Something that works and is probably not what was meant."""
 
 
+class LeydenDeprecationWarning(DeprecationWarning):
+    """Something that works and will not in a later version."""
+
+
 def warn(message: str, category: type[Warning] = LeydenWarning) -> None:
     """Warn at the nearest line that belongs to neither Leyden nor torch."""
     level = 2

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar, final, overload
 
+from leyden.core.warnings import LeydenDeprecationWarning
 from leyden.errors import SettingsError
 
 _P = ParamSpec("_P")
@@ -83,3 +84,35 @@ def rank_zero_debug(*args: Any, stacklevel: int = 4, **kwargs: Any) -> None:
     """Log to the logger ``leyden`` at level DEBUG on rank 0; the arguments are those of ``logging.Logger.debug``."""
     if rank_zero_only.rank == 0:
         _log.debug(*args, stacklevel=max(stacklevel - 2, 1), **kwargs)
+
+
+def rank_zero_deprecation(message: str | Warning, stacklevel: int = 5, **kwargs: Any) -> None:
+    """Warn on rank 0 of what a later version will not have; at ``stacklevel`` 5 the caller's line is shown."""
+    rank_zero_warn(message, stacklevel, LeydenDeprecationWarning, **kwargs)
+
+
+def rank_prefixed_message(message: str, rank: int | None) -> str:
+    """The message with the rank that it comes from, unless that is None."""
+    return message if rank is None else f"[rank: {rank}] {message}"
+
+
+@final
+class WarningCache(set[str]):
+    """Says each message once, on rank 0."""
+
+    def warn(self, message: str, stacklevel: int = 5, **kwargs: Any) -> None:
+        if self._first(message):
+            rank_zero_warn(message, stacklevel, **kwargs)
+
+    def deprecation(self, message: str, stacklevel: int = 6, **kwargs: Any) -> None:
+        if self._first(message):
+            rank_zero_deprecation(message, stacklevel, **kwargs)
+
+    def info(self, message: str, stacklevel: int = 5, **kwargs: Any) -> None:
+        if self._first(message):
+            rank_zero_info(message, stacklevel=stacklevel, **kwargs)
+
+    def _first(self, message: str) -> bool:
+        first = message not in self
+        self.add(message)
+        return first
