@@ -1,0 +1,147 @@
+"""Lightning's names, served by Leyden.
+
+After ``install()`` a program that imports ``lightning``, ``pytorch_lightning`` or ``lightning_fabric`` gets Leyden: the
+modules are empty shells, and a name in them is looked up in ``table`` when it is first used. A Lightning that happens
+to be installed cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, final
+
+from leyden._version import LIGHTNING_VERSION
+from leyden.compat.table import LATER, MODULES, SERVED
+from leyden.core.warnings import LeydenWarning
+from leyden.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, DistributionFinder
+
+# The two packages that Lightning is also published as, and the part of ``lightning`` that each of them is.
+PARTS: Final = {"pytorch_lightning": "lightning.pytorch", "lightning_fabric": "lightning.fabric"}
+ROOTS: Final = frozenset(("lightning", *PARTS))
+SILENCE: Final = "POSSIBLE_USER_WARNINGS"  # Lightning's variable: 0 or off silences what is only probably wrong
+
+
+def install() -> None:
+    """Serve Lightning's names from now on. A second call does nothing.
+
+    Raises:
+        UsageError: Lightning itself is imported already, so that two frameworks would be mixed.
+    """
+    if _FINDER in sys.meta_path:
+        return
+    for name, module in sys.modules.items():
+        if name.partition(".")[0] in ROOTS and not isinstance(module, AliasModule):
+            raise UsageError(
+                f"{name} is imported already, from {getattr(module, '__file__', 'somewhere else')}. Call "
+                "leyden.compat.lightning.install() before anything imports it, or start the program with `leyden run`."
+            )
+    sys.meta_path.insert(0, _FINDER)
+
+
+def uninstall() -> None:
+    """Undo ``install()``; what a program already holds stays what it is."""
+    if _FINDER in sys.meta_path:
+        sys.meta_path.remove(_FINDER)
+    for name in [name for name, module in sys.modules.items() if isinstance(module, AliasModule)]:
+        del sys.modules[name]
+    _FINDER.modules.clear()
+
+
+@final
+class AliasModule(ModuleType):
+    """One of Lightning's modules: it looks a name up in the table when it is first used, and then keeps it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"{name}, served by Leyden.")
+        # Every one is a package, so that the finder is asked about, and can explain, any name that is missing.
+        self.__path__: list[str] = []
+        self.__all__ = sorted(SERVED.get(name, ()))
+
+    def __getattr__(self, name: str) -> Any:
+        target = SERVED.get(self.__name__, {}).get(name)
+        if target is not None:
+            module, _, attribute = target.partition(":")
+            value = getattr(import_module(module), attribute)
+            setattr(self, name, value)
+            return value
+        if (submodule := f"{self.__name__}.{name}") in MODULES:
+            return import_module(submodule)
+        # Tools ask every module for such names, and nobody reads the answer.
+        raise AttributeError(name if name.startswith("__") else _missing(submodule), name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        inside = f"{self.__name__}."
+        below = (module.removeprefix(inside).partition(".")[0] for module in MODULES if module.startswith(inside))
+        return sorted({*super().__dir__(), *self.__all__, *below})
+
+
+@final
+class AliasFinder:
+    """Finds Lightning's modules among those of the table, and the distributions that they would come from."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, AliasModule] = {}  # by their name under ``lightning``: one for both spellings
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] not in ROOTS:
+            return None
+        if _under_lightning(fullname) not in MODULES:
+            # Without a name in the error, ``from package import missing`` shows this message and not one of its own.
+            raise ModuleNotFoundError(_missing(fullname))
+        return ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> AliasModule:
+        name = _under_lightning(spec.name)
+        return self.modules.setdefault(name, AliasModule(name))
+
+    def exec_module(self, module: AliasModule) -> None:
+        """Nothing is run; a module that has two spellings keeps the one under ``lightning``."""
+        module.__spec__ = ModuleSpec(module.__name__, self, is_package=True)  # type: ignore[arg-type]
+        if module.__name__ == "lightning.pytorch" and os.environ.get(SILENCE) in ("0", "off"):
+            warnings.simplefilter("ignore", LeydenWarning)
+
+    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
+        """What ``importlib.metadata`` asks: the versions of Lightning's distributions."""
+        from leyden.compat.distribution import distributions
+
+        return distributions(None if context is None else context.name, LIGHTNING_VERSION)
+
+
+_FINDER: Final = AliasFinder()
+
+
+def _under_lightning(name: str) -> str:
+    root, dot, rest = name.partition(".")
+    return PARTS.get(root, root) + dot + rest
+
+
+def _missing(spelled: str) -> str:
+    """What is wrong and the way out, for a name of Lightning's that is not served."""
+    module, _, name = _under_lightning(spelled).rpartition(".")
+    if name in LATER.get(module, ()):
+        return (
+            f"Leyden does not have {spelled} yet, which Lightning {LIGHTNING_VERSION} has. Do without it, or run this "
+            "program on Lightning."
+        )
+    close = get_close_matches(name, (*SERVED.get(module, ()), *_names_in(module)), n=1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return (
+        f"Leyden does not have {spelled}. {hint}The names of Lightning that it has are in leyden/compat/table_*.py; "
+        "names that begin with an underscore or that no page of Lightning's documents are not among them."
+    )
+
+
+def _names_in(module: str) -> list[str]:
+    return [other.rpartition(".")[2] for other in MODULES if other.rpartition(".")[0] == module]

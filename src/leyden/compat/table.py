@@ -1,0 +1,11 @@
+"""The whole table of Lightning's names, out of its parts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leyden.compat import table_fabric, table_parts, table_pytorch
+
+SERVED: Final[dict[str, dict[str, str]]] = {**table_pytorch.SERVED, **table_parts.SERVED, **table_fabric.SERVED}
+LATER: Final[dict[str, tuple[str, ...]]] = {**table_pytorch.LATER, **table_parts.LATER, **table_fabric.LATER}
+MODULES: Final[frozenset[str]] = frozenset((*SERVED, *LATER))
