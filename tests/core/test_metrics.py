@@ -219,6 +219,21 @@ def test_one_number_of_any_kind_becomes_a_tensor_of_at_least_float32(value, dtyp
         assert seen.item() == float(torch.as_tensor(value).detach())
 
 
+@pytest.mark.parametrize("default", [torch.bfloat16, torch.float16, torch.float64])
+def test_half_precision_does_not_round_what_is_logged(default):
+    """Inside a step of a half-precision run, half is the type that new tensors have."""
+    log, before = begun(), torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        log.log("number", 1.001)
+        log.log("count", torch.tensor(1001))
+    finally:
+        torch.set_default_dtype(before)
+    wide = torch.float64 if default is torch.float64 else torch.float32
+    assert {value.dtype for value in log.callback_metrics.values()} == {wide}
+    assert numbers(log.callback_metrics) == {"number": pytest.approx(1.001, rel=1e-6), "count": 1001}
+
+
 def test_a_number_has_the_default_dtype_of_the_moment():
     log = begun()
     torch.set_default_dtype(torch.float64)

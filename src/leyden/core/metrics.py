@@ -115,7 +115,7 @@ class Log:
         """One number as a 0-d tensor of at least float32 that nobody else holds."""
         if isinstance(value, int | float | Real):
             # Filled on the device, so that nothing is copied there and nothing waits.
-            return torch.scalar_tensor(float(value), device=self.device)
+            return torch.scalar_tensor(float(value), dtype=_wide(), device=self.device)
         if isinstance(value, Tensor):
             if value.numel() != 1:
                 raise LogError(
@@ -124,7 +124,7 @@ class Log:
                 )
             wide = value.dtype is torch.float32 or value.dtype is torch.float64
             scalar = value.detach().reshape(())
-            return scalar.clone() if wide else scalar.to(torch.get_default_dtype())
+            return scalar.clone() if wide else scalar.to(_wide())
         if is_metric(value):
             raise LogError(
                 f"self.log({name!r}) in {self.hook} was called with a number before and with a metric object now; one "
@@ -267,6 +267,12 @@ class Log:
             board.batches_over = state["batches_over"]
             self._boards.append(board)
         self._no_batch()
+
+
+def _wide() -> torch.dtype:
+    """The type of numbers that come narrower: float32 under half precision too, which would round them."""
+    default = torch.get_default_dtype()
+    return default if default is torch.float64 else torch.float32
 
 
 def _epoch_values(slots: Iterable[Slot]) -> dict[str, Tensor]:
