@@ -262,6 +262,15 @@ def test_a_bar_of_training_that_was_passed_over_is_drawn_with_that_of_validation
     assert [n for _, n, _ in bars[1].drawn] == [1, 2]
 
 
+def test_a_short_validation_draws_nothing(bars, monkeypatch):
+    monkeypatch.setattr(tqdm_progress, "monotonic", lambda: 0.0)
+    with terminal():
+        trainer(TQDMProgressBar(), max_epochs=3).fit(Validated(), loader(3), loader(4))
+    train, *validations = bars
+    assert len(train.drawn) == 1  # when training began
+    assert all(val.drawn == [] for val in validations)
+
+
 def test_a_batch_that_concerns_no_bar_costs_one_comparison():
     bar = TQDMProgressBar(refresh_rate=100)
     runs = trainer(bar)

@@ -219,9 +219,9 @@ class TQDMProgressBar(ProgressBar):
     ) -> None:
         if batch_idx + 1 < self._next.evaluation:
             return
-        self._evaluated(self.val_progress_bar, batch_idx + 1)
+        drawn = self._evaluated(self.val_progress_bar, batch_idx + 1)
         training = self._train_progress_bar
-        if self._next.stale and training is not None and not _writes_lines(training):
+        if drawn and self._next.stale and training is not None and not _writes_lines(training):
             self._draw_training(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: Module) -> None:
@@ -331,11 +331,14 @@ class TQDMProgressBar(ProgressBar):
             self._draw(bar)
         return self._after(done, bar.total)
 
-    def _evaluated(self, bar: Bar, batches: int) -> None:
+    def _evaluated(self, bar: Bar, batches: int) -> bool:
+        """Move the bar of an evaluation; returns whether it was drawn."""
         bar.n = batches
         self._next.evaluation = self._after(batches, bar.total)
-        if monotonic() >= self._next.draw:
+        due = monotonic() >= self._next.draw
+        if due:
             self._draw(bar)
+        return due
 
     def _after(self, batches: int, total: float | None) -> float:
         """The number of batches after which a bar moves again."""
