@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.parity.compare import mismatches
-from tests.parity.run import program_names
+from tests.parity.run import PROGRAMS, program_names
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("pytorch_lightning", "leyden")
@@ -55,3 +56,11 @@ def test_a_program_runs_alike_under_both_frameworks(program: str, answers: dict[
     assert "error" not in ours, f"the program fails under Leyden:\n{ours['error']}"
     wrong = mismatches(theirs["result"], ours["result"], theirs["differs"])
     assert not wrong, f"{len(wrong)} mismatches in {program}, the first:\n" + "\n\n".join(wrong[:3])
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("program", program_names())
+def test_a_declared_difference_stands_in_the_documentation(program: str) -> None:
+    declares = re.search(r"^(DIFFERS|UNAVAILABLE)\b", (PROGRAMS / f"{program}.py").read_text(), re.MULTILINE)
+    documented = f"`{program}`" in (ROOT / "docs" / "differences.md").read_text()
+    assert documented or not declares, f"docs/differences.md does not mention {program}, which declares a difference"
