@@ -88,6 +88,8 @@ def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None
 def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> dict[str, Any]:
     """The saved state of each callback, by its key; one that nobody asks for is reported."""
     saved = checkpoint.get("callbacks") or {}
+    if not isinstance(saved, Mapping):
+        raise FormatError(f"{where} is malformed: its 'callbacks' are no dictionary. Resume from another checkpoint.")
     known = {callback.state_key for callback in callbacks}
     lost = [key for key in saved if key not in known]
     if lost:
@@ -105,13 +107,11 @@ def saved_state(checkpoint: Mapping[str, Any], where: str) -> State:
         MismatchError: the checkpoint has weights alone.
         FormatError: what it says about the position is malformed.
     """
-    own = checkpoint.get("leyden")
-    if not isinstance(own, Mapping) or own.get("format") != FORMAT:
-        raise MismatchError(
-            f"{where} has weights and no training state, so a run cannot go on from it. Load the weights with "
-            "load_from_checkpoint(), or save with save_weights_only=False to resume."
-        )
-    return State.from_state_dict(own["state"])
+    own = _training_state(checkpoint, where)
+    try:
+        return State.from_state_dict(own["state"])
+    except FormatError as error:
+        raise FormatError(f"{where} is malformed: {error}. Resume from another checkpoint.") from None
 
 
 def restore_optimizers(
@@ -120,24 +120,20 @@ def restore_optimizers(
     """Give optimizers and schedulers their saved states.
 
     Raises:
-        MismatchError: the checkpoint was made with another number of them, or with other parameters.
+        MismatchError: the checkpoint has weights alone, or was made with others.
+        FormatError: the states are malformed.
     """
-    states = checkpoint["optimizer_states"]
-    if len(states) != len(optimizers):
-        raise MismatchError(
-            f"{where} has the states of {len(states)} optimizers, and this run has {len(optimizers)}. "
-            "Resume with the configure_optimizers() that the run was started with."
-        )
+    _training_state(checkpoint, where)
+    states, saved = (_saved_list(checkpoint, name, where) for name in ("optimizer_states", "lr_schedulers"))
+    for what, found, own in (("optimizers", states, optimizers), ("learning-rate schedulers", saved, schedulers)):
+        if len(found) != len(own):
+            raise MismatchError(
+                f"{where} has the states of {len(found)} {what}, and this run has {len(own)}. {_AS_BEFORE}"
+            )
     for optimizer, state in zip(optimizers, states, strict=True):
         _check_groups(state, optimizer, where)
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict(state)
-    saved = checkpoint["lr_schedulers"]
-    if len(saved) != len(schedulers):
-        raise MismatchError(
-            f"{where} has the states of {len(saved)} learning-rate schedulers, and this run has {len(schedulers)}. "
-            "Resume with the configure_optimizers() that the run was started with."
-        )
     for config, state in zip(schedulers, saved, strict=True):
         config.scheduler.load_state_dict(state)
 
@@ -155,12 +151,62 @@ def resume_of(checkpoint: Mapping[str, Any]) -> Resume:
     return Resume(own["random"], own["data"], own["log"], rows)
 
 
+_AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
+_TRAINING_STATE = {"state", "random", "data", "log", "validation_rows"}
+
+
+def _training_state(checkpoint: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """What a checkpoint says about the run beside the states of optimizers and callbacks."""
+    own = checkpoint.get("leyden")
+    if own is None:
+        raise MismatchError(
+            f"{where} has weights and no training state, so a run cannot go on from it. Load the weights with "
+            "load_from_checkpoint(), or save with save_weights_only=False to resume."
+        )
+    if not isinstance(own, Mapping):
+        raise FormatError(f"{where} is malformed: its 'leyden' is no dictionary. Resume from another checkpoint.")
+    if own.get("format") != FORMAT:
+        raise MismatchError(
+            f"{where} has a training state of format {own.get('format')!r}, and this version of Leyden reads format "
+            f"{FORMAT}. Resume with the version that wrote it."
+        )
+    if lacks := sorted(_TRAINING_STATE - own.keys()):
+        raise FormatError(
+            f"{where} is malformed: its training state lacks {', '.join(lacks)}. Resume from another checkpoint."
+        )
+    return own
+
+
+def _saved_list(checkpoint: Mapping[str, Any], name: str, where: str) -> list[Any]:
+    saved = checkpoint.get(name)
+    if not isinstance(saved, list) or not all(isinstance(state, Mapping) for state in saved):
+        raise FormatError(f"{where} is malformed: its {name!r} are no list of states. Resume from another checkpoint.")
+    return saved
+
+
 def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) -> None:
-    saved = [len(group["params"]) for group in state["param_groups"]]
+    match state:
+        case {"param_groups": [*groups], "state": Mapping()} if all(_lists_parameters(group) for group in groups):
+            saved = [len(group["params"]) for group in groups]
+        case _:
+            raise FormatError(
+                f"{where} is malformed: the state of an optimizer lacks its groups of parameters. Resume from another "
+                "checkpoint."
+            )
     own = [len(group["params"]) for group in optimizer.param_groups]
     if saved != own:
         raise MismatchError(
             f"{where} was made with an optimizer over {saved} parameters, and this run's has {own}, by "
-            "parameter group. "
-            "Resume with the configure_optimizers() that the run was started with."
+            f"parameter group. {_AS_BEFORE}"
         )
+    for group, now in zip(groups, optimizer.param_groups, strict=True):
+        lacks, has = sorted(now.keys() - group.keys()), group.keys() - now.keys()
+        if lacks and has:  # one alone may be due to another version of torch
+            raise MismatchError(
+                f"{where} was made with another kind of optimizer than {type(optimizer).__name__}: its settings lack "
+                f"{', '.join(lacks)}. {_AS_BEFORE}"
+            )
+
+
+def _lists_parameters(group: object) -> bool:
+    return isinstance(group, Mapping) and isinstance(group.get("params"), list)

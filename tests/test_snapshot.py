@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from tests.tiny import Tiny, batches, trainer
+from torch.optim import SGD, Adam, AdamW
+from torch.optim.lr_scheduler import StepLR
+
+import leyden as L
+from leyden.checkpoint.load import load
+from leyden.core.warnings import LeydenWarning
+from leyden.errors import FormatError, MismatchError
+from leyden.loop.optimizers import SchedulerConfig
+from leyden.snapshot import callback_states, restore_optimizers, restore_weights, saved_state
+
+
+class Counting(L.Callback):
+    """A callback with a state."""
+
+    def state_dict(self):
+        return {"count": 3}
+
+
+class Scheduled(Tiny):
+    def configure_optimizers(self):
+        optimizer = SGD(self.parameters(), lr=0.1, momentum=0.9)
+        return [optimizer], [StepLR(optimizer, 1)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A checkpoint of a finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    run = trainer(folder, Counting())
+    run.fit(Scheduled(), batches(2), batches(1))
+    run.save_checkpoint(folder / "a.ckpt")
+    return load(folder / "a.ckpt")
+
+
+@pytest.fixture
+def checkpoint(whole):
+    return copy.deepcopy(whole)
+
+
+def restore(checkpoint, kind=SGD, schedulers=1, groups=1, **arguments):
+    """Give the states in the checkpoint to an optimizer of this kind; returns it."""
+    parameters = list(Tiny().parameters())
+    given = parameters if groups == 1 else [{"params": [one]} for one in parameters]
+    optimizer = kind(given, lr=0.5, **arguments)
+    configs = [SchedulerConfig(StepLR(optimizer, 1)) for _ in range(schedulers)]
+    restore_optimizers(checkpoint, [optimizer], configs, "a.ckpt")
+    return optimizer
+
+
+def refused(error, call):
+    with pytest.raises(error) as caught:
+        call()
+    message = str(caught.value)
+    assert message.startswith("a.ckpt ")
+    return message
+
+
+def test_a_checkpoint_of_a_run_has_all_that_lightning_promises(checkpoint):
+    assert checkpoint.keys() == {
+        *("epoch", "global_step", "pytorch-lightning_version", "state_dict", "loops"),
+        *("callbacks", "optimizer_states", "lr_schedulers", "leyden"),
+    }
+    assert (checkpoint["epoch"], checkpoint["global_step"]) == (1, 2)
+
+
+def test_the_position_comes_back(checkpoint):
+    state = saved_state(checkpoint, "a.ckpt")
+    assert (state.epoch, state.step, state.batches) == (1, 2, 2)
+
+
+def test_weights_alone_cannot_be_resumed_and_the_message_says_what_can_be_done_with_them(checkpoint):
+    for name in ("leyden", "optimizer_states", "lr_schedulers", "callbacks"):
+        del checkpoint[name]
+    for call in (lambda: saved_state(checkpoint, "a.ckpt"), lambda: restore(checkpoint)):
+        assert "load_from_checkpoint(), or save with save_weights_only=False" in refused(MismatchError, call)
+
+
+def test_a_training_state_of_a_later_format_is_refused_with_both_formats(checkpoint):
+    checkpoint["leyden"]["format"] = 99
+    message = refused(MismatchError, lambda: saved_state(checkpoint, "a.ckpt"))
+    assert "format 99" in message
+    assert "reads format 1" in message
+
+
+@pytest.mark.parametrize("name", ["state", "random", "data", "log", "validation_rows"])
+def test_a_training_state_that_lacks_a_part_is_refused_by_name(checkpoint, name):
+    del checkpoint["leyden"][name]
+    assert f"lacks {name}." in refused(FormatError, lambda: saved_state(checkpoint, "a.ckpt"))
+
+
+@pytest.mark.parametrize("own", [3, [], "x"])
+def test_a_training_state_that_is_no_dictionary_is_refused(checkpoint, own):
+    checkpoint["leyden"] = own
+    assert "'leyden' is no dictionary" in refused(FormatError, lambda: saved_state(checkpoint, "a.ckpt"))
+
+
+def test_a_malformed_position_is_refused_with_the_field_and_the_file(checkpoint):
+    checkpoint["leyden"]["state"]["epoch"] = -1
+    message = refused(FormatError, lambda: saved_state(checkpoint, "a.ckpt"))
+    assert "epoch=-1" in message
+    assert "another checkpoint" in message
+
+
+# Optimizers and schedulers
+
+
+def test_an_optimizer_gets_its_state_and_its_settings_back(checkpoint):
+    optimizer = restore(checkpoint, momentum=0.5)
+    assert optimizer.param_groups[0]["momentum"] == 0.9
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
+    assert len(optimizer.state) == 2
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_the_state_of_another_kind_of_optimizer_is_refused_with_what_is_missing(checkpoint, kind):
+    message = refused(MismatchError, lambda: restore(checkpoint, kind))
+    assert f"another kind of optimizer than {kind.__name__}: its settings lack " in message
+    assert "betas" in message
+
+
+def test_a_setting_that_torch_has_added_since_is_no_other_kind_of_optimizer(checkpoint):
+    del checkpoint["optimizer_states"][0]["param_groups"][0]["maximize"]
+    assert restore(checkpoint).param_groups[0]["maximize"] is False
+
+
+def test_the_state_of_other_parameters_is_refused_with_how_many_there_are(checkpoint):
+    message = refused(MismatchError, lambda: restore(checkpoint, groups=2))
+    assert "over [2] parameters, and this run's has [1, 1]" in message
+
+
+@pytest.mark.parametrize("schedulers", [0, 2])
+def test_another_number_of_schedulers_is_refused(checkpoint, schedulers):
+    message = refused(MismatchError, lambda: restore(checkpoint, schedulers=schedulers))
+    assert f"the states of 1 learning-rate schedulers, and this run has {schedulers}" in message
+
+
+def test_another_number_of_optimizers_is_refused(checkpoint):
+    message = refused(MismatchError, lambda: restore_optimizers(checkpoint, [], [], "a.ckpt"))
+    assert "the states of 1 optimizers, and this run has 0" in message
+
+
+@pytest.mark.parametrize("name", ["optimizer_states", "lr_schedulers"])
+@pytest.mark.parametrize("states", [None, {}, [3], "states"])
+def test_states_that_are_no_list_of_dictionaries_are_refused(checkpoint, name, states):
+    checkpoint[name] = states
+    assert f"'{name}' are no list of states" in refused(FormatError, lambda: restore(checkpoint))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"param_groups": 3, "state": {}}, {"param_groups": [3], "state": {}}, {"param_groups": [{}], "state": {}}],
+)
+def test_an_optimizer_state_without_its_groups_is_refused(checkpoint, state):
+    checkpoint["optimizer_states"] = [state]
+    assert "lacks its groups of parameters" in refused(FormatError, lambda: restore(checkpoint))
+
+
+# The rest
+
+
+def test_weights_of_another_model_are_refused_and_leave_it_as_it_was(checkpoint):
+    module = Tiny()
+    module.layer = torch.nn.Linear(3, 1)
+    before = module.layer.weight.clone()
+    message = refused(MismatchError, lambda: restore_weights(checkpoint, module, "a.ckpt"))
+    assert "layer.weight" in message
+    assert torch.equal(module.layer.weight, before)
+
+
+@pytest.mark.parametrize("weights", [None, 3, []])
+def test_a_checkpoint_without_weights_is_none_of_a_module(checkpoint, weights):
+    checkpoint["state_dict"] = weights
+    assert "'state_dict'" in refused(FormatError, lambda: restore_weights(checkpoint, Tiny(), "a.ckpt"))
+
+
+def test_the_state_of_each_callback_is_found_by_its_key(checkpoint):
+    assert callback_states(checkpoint, [Counting()], "a.ckpt") == {"Counting": {"count": 3}}
+
+
+def test_the_state_of_a_callback_that_is_gone_is_reported(checkpoint):
+    with pytest.warns(LeydenWarning, match=r"a\.ckpt has the state of callbacks .*: Counting\. Add them"):
+        callback_states(checkpoint, [], "a.ckpt")
+
+
+def test_callbacks_that_are_no_dictionary_are_refused(checkpoint):
+    checkpoint["callbacks"] = [1]
+    assert "'callbacks' are no dictionary" in refused(FormatError, lambda: callback_states(checkpoint, [], "a.ckpt"))
