@@ -6,8 +6,17 @@ import warnings
 
 import pytest
 
+from leyden.core.warnings import LeydenDeprecationWarning
 from leyden.errors import SettingsError
-from leyden.runtime.rank_zero import rank_zero_debug, rank_zero_info, rank_zero_only, rank_zero_warn
+from leyden.runtime.rank_zero import (
+    WarningCache,
+    rank_prefixed_message,
+    rank_zero_debug,
+    rank_zero_deprecation,
+    rank_zero_info,
+    rank_zero_only,
+    rank_zero_warn,
+)
 
 VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
@@ -102,3 +111,27 @@ def test_messages_go_to_the_logger_of_leyden_with_the_callers_line(caplog):
         ("leyden", "INFO", "to all", "test_rank_zero.py"),
         ("leyden", "DEBUG", "to few", "test_rank_zero.py"),
     ]
+
+
+def test_a_deprecation_shows_the_line_that_called_it():
+    with pytest.warns(LeydenDeprecationWarning, match="old") as caught:
+        rank_zero_deprecation("old")
+    assert shown(caught[0]) == 'rank_zero_deprecation("old")'
+
+
+def test_each_message_of_a_cache_is_said_once_with_the_callers_line(caplog):
+    cache = WarningCache()
+    with warnings.catch_warnings(record=True) as caught, caplog.at_level(logging.INFO, logger="leyden"):
+        warnings.simplefilter("always")
+        for _ in range(2):
+            cache.warn("careful")
+            cache.deprecation("old")
+            cache.info("news")
+    assert [shown(warning) for warning in caught] == ['cache.warn("careful")', 'cache.deprecation("old")']
+    assert [record.getMessage() for record in caplog.records] == ["news"]
+    assert cache == {"careful", "old", "news"}
+
+
+def test_a_message_names_the_rank_it_comes_from():
+    assert rank_prefixed_message("hello", 2) == "[rank: 2] hello"
+    assert rank_prefixed_message("hello", None) == "hello"
