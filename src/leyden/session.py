@@ -18,6 +18,7 @@ from leyden.api.datamodule import DataModule
 from leyden.api.hparams import hyperparameters_to_log
 from leyden.api.module import Module
 from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
+from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.checkpoint.load import load
 from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
 from leyden.core.metrics import Log, row
@@ -31,7 +32,7 @@ from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
-from leyden.loop.run import Evaluation, Run, Status
+from leyden.loop.run import Evaluation, Predictions, Run, Status
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng
 from leyden.runtime.signals import interactive, on_sigterm
@@ -85,6 +86,7 @@ class Session:
     schedulers: list[SchedulerConfig] = field(default_factory=list)
     run: Run | None = None
     evaluation: Evaluation | None = None
+    predictions: Predictions = field(default_factory=Predictions)
     asked_training_data: TrainData | None = None
     _modes: ExitStack = field(default_factory=ExitStack)
     _is_set_up: bool = False
@@ -317,7 +319,12 @@ def run_evaluation(s: Session, given: Any) -> list[dict[str, float]]:
 
 def run_prediction(s: Session, given: Any, keep: bool) -> list[list[Any]]:
     """Predict: everything before and after the loop of ``loop.predict``."""
-    return predict(_prepare_evaluation(s, given), keep)
+    evaluation = _prepare_evaluation(s, given)
+    writers = [callback for callback in s.callbacks if isinstance(callback, BasePredictionWriter)]
+    s.predictions.notes_samples = bool(writers)
+    s.predictions.keeps = keep or any(writer.interval.on_epoch for writer in writers)
+    predict(evaluation, s.predictions)
+    return s.predictions.outputs
 
 
 def _prepare_evaluation(s: Session, given: Any) -> Evaluation:

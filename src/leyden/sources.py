@@ -13,6 +13,7 @@ from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
+from leyden.data.samples import without_drop_last
 from leyden.errors import DataError, ModuleError
 from leyden.runtime.seed import seed_worker, workers_are_seeded
 
@@ -76,6 +77,8 @@ class EvaluationSource:
             loaders = _listed(self._source.ask())
             for loader in loaders:
                 _ready(loader, self._source.name)
+            if self._source.name == "predict_dataloader":
+                loaders = [without_drop_last(loader) for loader in loaders]
             if len(loaders) > 1 and self._taken < 3:
                 raise ModuleError(
                     f"there are {len(loaders)} loaders, but {self._step}() does not take the loader's number. "

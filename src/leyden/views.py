@@ -25,7 +25,8 @@ from leyden.data.loader import EvaluationData, TrainData
 from leyden.fit_loop import FitLoop
 from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
-from leyden.loop.run import Status
+from leyden.loop.run import Predictions, Status
+from leyden.predict_loop import PredictLoop
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
 
@@ -117,6 +118,12 @@ class TrainerViews:
     def fit_loop(self) -> FitLoop:
         """How far training is, under the names of Lightning's loops."""
         return FitLoop(self._position, self._log, self.settings, self._change_settings)
+
+    @property
+    def predict_loop(self) -> PredictLoop:
+        """What the running or last prediction has made."""
+        session = self._sessions.get(TrainerFn.PREDICTING)
+        return PredictLoop(session.predictions if session is not None else Predictions())
 
     def _change_settings(self, settings: Settings) -> None:
         self.settings = settings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from math import inf
 from typing import Any, NamedTuple, final
 
 import torch
 
 from leyden.core.warnings import warn
+from leyden.data.samples import NotedBatches, noted
 from leyden.errors import DataError, FormatError, MismatchError, SettingsError
 from leyden.runtime.seed import generator_state, random_states, restore_random_states
 
@@ -188,9 +189,22 @@ class _Position(NamedTuple):
 class EvaluationData:
     """The loaders of an evaluation, which are run one after the other."""
 
-    def __init__(self, loaders: list[Any], sizes: list[int | float]) -> None:
+    def __init__(
+        self, loaders: list[Any], sizes: list[int | float], notes: Sequence[NotedBatches | None] | None = None
+    ) -> None:
         self.loaders = loaders
         self.sizes = sizes
+        self._notes = notes
+
+    def noting_samples(self) -> EvaluationData:
+        """The same batches, with what tells of which samples they are made."""
+        pairs = [noted(loader) for loader in self.loaders]
+        return EvaluationData([loader for loader, _ in pairs], self.sizes, [notes for _, notes in pairs])
+
+    def samples_of_batch(self, number: int) -> list[Any]:
+        """The indices of the samples that the next batch of a loader is made of; none where it does not tell."""
+        notes = self._notes[number] if self._notes is not None else None
+        return notes.take() if notes is not None else []
 
     def limited(self, count: float) -> EvaluationData:
         """The same loaders with at most ``count`` batches of each."""

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from leyden.loop.evaluate import evaluation_mode
-from leyden.loop.run import Evaluation
+from leyden.loop.run import Evaluation, Predictions
 
 
-def predict(ev: Evaluation, keep: bool) -> list[list[Any]]:
-    """Run the batches of all loaders once; returns a list of outputs for each loader, empty unless they are kept."""
+def predict(ev: Evaluation, made: Predictions) -> None:
+    """Run the batches of all loaders once; what is to be kept of it is in ``made``, also while it runs."""
     hooks, log = ev.hooks, ev.log
     ev.status.stage = ev.stage
     with ev.no_grad():
         data = ev.data()
-        kept: list[list[Any]] = [[] for _ in data.loaders]
+        made.begin(len(data.loaders))
         if not any(data.sizes):
-            return kept
+            return
+        if made.notes_samples:
+            data = data.noting_samples()
         several = len(data.loaders) > 1
         batches = data.batches()  # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
             hooks.start()
             hooks.epoch_start()
             for loader, index, batch in batches:
+                made.samples_of_batch = data.samples_of_batch(loader)
                 batch = ev.to_device(batch, loader)
                 place = (batch, index, loader) if several else (batch, index)
                 hooks.batch_start(*place)
@@ -30,8 +31,6 @@ def predict(ev: Evaluation, keep: bool) -> list[list[Any]]:
                 output = ev.step(*place)
                 log.hook = None
                 hooks.batch_end(output, *place)
-                if keep:
-                    kept[loader].append(output)
+                made.keep(loader, output)
             hooks.epoch_end()
             hooks.end()
-    return kept

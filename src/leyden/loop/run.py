@@ -90,6 +90,28 @@ class Evaluation:
 
 @final
 @dataclass
+class Predictions:
+    """What a prediction has made so far, and of which samples."""
+
+    keeps: bool = True  # the outputs, for who asked for the prediction or for a callback at the end of the epoch
+    notes_samples: bool = False
+    outputs: list[list[Any]] = field(default_factory=list)  # for each loader
+    samples: list[list[list[Any]]] = field(default_factory=list)  # for each loader and batch, where they are noted
+    samples_of_batch: list[Any] = field(default_factory=list)  # of the current batch
+
+    def begin(self, loaders: int) -> None:
+        self.outputs = [[] for _ in range(loaders)]
+        self.samples = [[] for _ in range(loaders)]
+
+    def keep(self, loader: int, output: Any) -> None:
+        if self.keeps:
+            self.outputs[loader].append(output)
+            if self.samples_of_batch:
+                self.samples[loader].append(self.samples_of_batch)
+
+
+@final
+@dataclass
 class Run:
     """All that training needs, from the first batch to the last."""
 
