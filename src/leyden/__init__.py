@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leyden._version import __version__
 
 if TYPE_CHECKING:
-    from leyden import callbacks, errors, loggers
+    from leyden import callbacks, data, errors, loggers
     from leyden.api.callback import Callback
     from leyden.api.datamodule import DataModule
     from leyden.api.module import Module
@@ -30,12 +30,13 @@ __all__ = [
     "Trainer",
     "__version__",
     "callbacks",
+    "data",
     "errors",
     "loggers",
     "seed_everything",
 ]
 
-_SUBPACKAGES = ("callbacks", "errors", "loggers")
+_SUBPACKAGES = ("callbacks", "data", "errors", "loggers")
 _NAMES = {
     "Callback": ("leyden.api.callback", "Callback"),
     "DataModule": ("leyden.api.datamodule", "DataModule"),
