@@ -26,7 +26,7 @@ def can_be_iterated(value: Any) -> bool:
 
 
 def _walk(node: Any, leaves: list[Any]) -> Build:
-    kind = type(node)
+    kind: Any = type(node)
     if kind in (dict, OrderedDict, defaultdict) and _holds_loaders(node.values()):
         fill: Callable[[list[tuple[Any, Any]]], Any] = kind
         if kind is defaultdict:
