@@ -118,7 +118,7 @@ def test_a_plateau_scheduler_without_a_metric_is_refused_with_the_form_that_name
 @pytest.mark.parametrize(
     ("returned", "described"),
     [
-        (3, "returned a int,"),
+        (3, "returned an int,"),
         ("adam", "returned a str,"),
         (SGD, "returned the class SGD and not an object of it,"),
         ((FIRST, [STEP]), "returned a tuple of (SGD, list),"),
@@ -145,11 +145,11 @@ def test_what_has_no_meaning_is_described_together_with_the_forms_that_have(retu
 @pytest.mark.parametrize(
     ("scheduler", "described"),
     [
-        (3, "a int as lr_scheduler"),
+        (3, "an int as lr_scheduler"),
         (None, "None as lr_scheduler"),
         (StepLR, "the class StepLR and not an object of it as lr_scheduler"),
         ([STEP], "a list of (StepLR) as lr_scheduler"),
-        (SECOND, "a Adam as lr_scheduler"),
+        (SECOND, "an Adam as lr_scheduler"),
     ],
 )
 def test_what_is_no_scheduler_is_described(scheduler, described):

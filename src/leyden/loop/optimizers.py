@@ -11,6 +11,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.errors import ModuleError
 
@@ -73,7 +74,9 @@ def read_configuration(returned: Any) -> tuple[list[Optimizer], list[SchedulerCo
             return items, []
         case [] | [[], *_]:
             raise ModuleError(f"configure_optimizers() returned no optimizer. {_FORMS}")
-    raise ModuleError(f"configure_optimizers() returned {_describe(returned)}, which has no meaning here. {_FORMS}")
+        case _:
+            what = described(returned)
+            raise ModuleError(f"configure_optimizers() returned {what}, which has no meaning here. {_FORMS}")
 
 
 def _read_dicts(dicts: Sequence[Mapping[str, Any]]) -> tuple[list[Optimizer], list[SchedulerConfig]]:
@@ -83,7 +86,7 @@ def _read_dicts(dicts: Sequence[Mapping[str, Any]]) -> tuple[list[Optimizer], li
         optimizer = returned.get("optimizer")
         if not _is_optimizer(optimizer):
             raise ModuleError(
-                f"configure_optimizers() returned a dict whose 'optimizer' is {_describe(optimizer)}. {_FORMS}"
+                f"configure_optimizers() returned a dict whose 'optimizer' is {described(optimizer)}. {_FORMS}"
             )
         unknown = returned.keys() - {"optimizer", "lr_scheduler", "monitor"}
         if unknown:
@@ -136,7 +139,7 @@ def _check_scheduler(scheduler: Any, optimizers: Sequence[Any]) -> None:
     lacks = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(scheduler, name, None))]
     if lacks or isinstance(scheduler, (type, Optimizer)):
         raise ModuleError(
-            f"configure_optimizers() returned {_describe(scheduler)} as lr_scheduler. Return an object with step(), "
+            f"configure_optimizers() returned {described(scheduler)} as lr_scheduler. Return an object with step(), "
             f"state_dict() and load_state_dict(), such as those of torch.optim.lr_scheduler. {_FORMS}"
         )
     stepped = getattr(scheduler, "optimizer", None)
@@ -149,11 +152,3 @@ def _check_scheduler(scheduler: Any, optimizers: Sequence[Any]) -> None:
 
 def _is_optimizer(candidate: Any) -> bool:
     return isinstance(candidate, Optimizer)
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return f"a {type(value).__name__} of ({', '.join(type(item).__name__ for item in value)})"
-    if isinstance(value, type):
-        return f"the class {value.__name__} and not an object of it"
-    return "None" if value is None else f"a {type(value).__name__}"
