@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, final
 
 from torch import Tensor
@@ -26,7 +27,7 @@ from leyden.loop.optimizers import SchedulerConfig, read_configuration
 from leyden.loop.run import Evaluation, Run, Status, WriteRow
 from leyden.loop.scaling import ScaledOptimizer
 from leyden.loop.schedulers import Schedulers
-from leyden.loop.steps import bound_step, positional_arguments, way_to_device
+from leyden.loop.steps import bound_step, check_step, way_to_device
 from leyden.runtime.clip import clip_gradients
 from leyden.runtime.precision import in_precision
 from leyden.settings import Settings
@@ -107,12 +108,12 @@ def assemble_evaluation(
     method = getattr(module, kind.step)
     source = Source.of(kind.loader, given, parts.datamodule, module)
     data = EvaluationSource(
-        source, getattr(parts.settings, kind.limit), kind.limit, kind.step, positional_arguments(method)
+        source, getattr(parts.settings, kind.limit), kind.limit, partial(check_step, method, kind.step)
     )
     return Evaluation(
         stage=kind.stage,
         step_name=kind.step,
-        step=in_precision(bound_step(method, kind.step), parts.settings.precision, parts.settings.device),
+        step=in_precision(bound_step(method), parts.settings.precision, parts.settings.device),
         module=module,
         hooks=hooks,
         log=parts.log,
@@ -169,6 +170,7 @@ def assemble_run(
                 gradient_clip_algorithm=settings.gradient_clip_algorithm,
             )
 
+    check_step(module.training_step, "training_step")
     by_closure = stepped is not None or scaler is not None or needs_closure(optimizer)
     return Run(
         state=state,
@@ -191,9 +193,7 @@ def assemble_run(
         ),
         write=parts.write,
         step=manual_step if not module.automatic_optimization else closure_step if by_closure else automatic_step,
-        training_step=in_precision(
-            bound_step(module.training_step, "training_step"), settings.precision, settings.device
-        ),
+        training_step=in_precision(bound_step(module.training_step), settings.precision, settings.device),
         backward=backward
         if scaler is None
         else lambda loss, *args, **kwargs: backward(scaler.scale(loss), *args, **kwargs),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from leyden.api.callback import Callback
@@ -12,12 +14,13 @@ from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
+from leyden.core.described import described
 from leyden.core.stage import TrainerFn
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger
-from leyden.settings import Settings
+from leyden.settings import Settings, flag
 
 
 def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settings) -> list[Logger]:
@@ -32,11 +35,11 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
         case Logger():
             return [given]
         case _:
-            loggers = list(given)
+            loggers = _listed(given)
     for logger in loggers:
         if not isinstance(logger, Logger):
             raise SettingsError(
-                f"logger has a {type(logger).__name__} in it. Use Logger objects, True for the default, or False."
+                f"logger has {described(logger)} in it. Use Logger objects, True for the default, or False."
             )
     return loggers
 
@@ -53,11 +56,14 @@ def callbacks_for(
     Raises:
         SettingsError: an argument rules out what the callbacks have, two share a key, or something is no callback.
     """
-    listed = [] if given is None else [given] if isinstance(given, Callback) else list(given)
+    checkpointing = None if checkpointing is None else flag("enable_checkpointing", checkpointing)
+    progress_bar = None if progress_bar is None else flag("enable_progress_bar", progress_bar)
+    model_summary = None if model_summary is None else flag("enable_model_summary", model_summary)
+    listed: list[Callback] = [] if given is None else _listed(given)
     for callback in listed:
         if not isinstance(callback, Callback):
             raise SettingsError(
-                f"callbacks has a {type(callback).__name__} in it. Use objects of subclasses of leyden.Callback."
+                f"callbacks has {described(callback)} in it. Use objects of subclasses of leyden.Callback."
             )
     _check_contradiction(listed, Checkpoint, "enable_checkpointing", checkpointing)
     _check_contradiction(listed, ProgressBar, "enable_progress_bar", progress_bar)
@@ -91,8 +97,10 @@ def checkpoint_named(
         callbacks: of the trainer; the checkpoints that they made are the ones that a word can name.
 
     Raises:
-        SettingsError: no such checkpoint was made.
+        SettingsError: no such checkpoint was made, or it is no path.
     """
+    if not isinstance(ckpt_path, (str, PathLike, NoneType)):
+        raise SettingsError(f"ckpt_path={ckpt_path!r} is no path. Use a str or a pathlib.Path, 'best' or 'last'.")
     savers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
     if ckpt_path is None:
         if fn is TrainerFn.FITTING or not own_model or not savers or not savers[0].best_model_path:
@@ -108,10 +116,10 @@ def checkpoint_named(
         warn("ckpt_path='last', but there is no such checkpoint, so training starts anew.")
         return None
     if made is None:
-        need = "save_last=True" if ckpt_path == "last" else "ModelCheckpoint()"
+        saver = "ModelCheckpoint(save_last=True)" if ckpt_path == "last" else "ModelCheckpoint(monitor=...)"
         raise SettingsError(
-            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with "
-            f"callbacks=[ModelCheckpoint(...)] ({need}), or give the path of a file."
+            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with {saver} among the "
+            "callbacks first, or give the path of a file."
         )
     return Path(made)
 
@@ -121,6 +129,12 @@ def _last_of(savers: Sequence[ModelCheckpoint]) -> list[str]:
     paths = [saver.last_model_path for saver in savers]
     earlier = [path for saver in savers if saver.dirpath is not None for path in saver.last_checkpoints()]
     return [*paths, *sorted(earlier, key=lambda path: Path(path).stat().st_mtime_ns, reverse=True)]
+
+
+def _listed(given: Any) -> list[Any]:
+    if isinstance(given, (Callback, Logger)) or not isinstance(given, Iterable):
+        return [given]
+    return list(given)
 
 
 def _has(callbacks: Sequence[Callback], kind: type) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
@@ -14,7 +14,7 @@ from leyden.api.module import Module
 from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
 from leyden.data.samples import without_drop_last
-from leyden.errors import DataError, ModuleError
+from leyden.errors import DataError
 from leyden.runtime.seed import seed_worker, workers_are_seeded
 
 Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
@@ -40,7 +40,12 @@ class Source:
     def ask(self) -> Any:
         if self.given is not None:
             return self.given
-        return getattr(self.owner, self.name)() if self.owner is not None else None
+        loaders = getattr(self.owner, self.name)() if self.owner is not None else None
+        if loaders is None and self.owner is not None:
+            raise DataError(
+                f"{self.name}() of {type(self.owner).__name__} returned None. Return a loader, or do not define it."
+            )
+        return loaders
 
 
 def train_data(source: Source, limit: int | float) -> TrainData:
@@ -64,13 +69,12 @@ def train_data(source: Source, limit: int | float) -> TrainData:
 class EvaluationSource:
     """The loaders of an evaluation, asked for at the first call and kept."""
 
-    def __init__(self, source: Source, limit: int | float, argument: str, step: str, taken: float) -> None:
+    def __init__(self, source: Source, limit: int | float, argument: str, check_loaders: Callable[[int], None]) -> None:
         self.loaded: EvaluationData | None = None
         self._source = source
         self._limit = limit
         self._argument = argument
-        self._step = step
-        self._taken = taken  # positional arguments of the step
+        self._check_loaders = check_loaders  # can the step run so many?
 
     def __call__(self) -> EvaluationData:
         if self.loaded is None:
@@ -79,11 +83,7 @@ class EvaluationSource:
                 _ready(loader, self._source.name)
             if self._source.name == "predict_dataloader":
                 loaders = [without_drop_last(loader) for loader in loaders]
-            if len(loaders) > 1 and self._taken < 3:
-                raise ModuleError(
-                    f"there are {len(loaders)} loaders, but {self._step}() does not take the loader's number. "
-                    f"Define {self._step}(self, batch, batch_idx, dataloader_idx)."
-                )
+            self._check_loaders(len(loaders))
             self.loaded = EvaluationData(
                 loaders, [batches_of(loader, self._limit, self._argument) for loader in loaders]
             )
@@ -114,6 +114,11 @@ def _ready(loader: Any, name: Name) -> None:
     checked_loader(loader, name)
     if isinstance(loader, DataLoader) and loader.worker_init_fn is None and workers_are_seeded():
         loader.worker_init_fn = seed_worker
+    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+        warn(
+            f"{name} is the dataset {type(loader).__name__} itself, so each of its samples counts as a batch. "
+            "Wrap it in a torch.utils.data.DataLoader, unless that is meant."
+        )
     if length_of(loader) == 0:
         warn(
             f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a "

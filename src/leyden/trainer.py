@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.callbacks.text_table import results_table
 from leyden.checkpoint.save import save
+from leyden.core.described import described
 from leyden.core.hooks import HookedList, Hooks
 from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
@@ -327,10 +329,13 @@ class Trainer(TrainerViews):
         earlier = self._session
         module: object = model if model is not None else (earlier.module if earlier is not None else None)
         if not isinstance(module, Module):
-            found = (
-                "no model, and this trainer has run none" if module is None else f"a {type(module).__name__} as model"
-            )
+            found = "no model, and this trainer has run none" if module is None else f"{described(module)} as model"
             raise ModuleError(f"{fn}() was given {found}. Pass an object of a subclass of leyden.Module.")
+        if "_modules" not in vars(module):
+            raise ModuleError(
+                f"{type(module).__name__}.__init__() does not call super().__init__(). Call it first, before layers "
+                "and hyperparameters are set."
+            )
         if datamodule is None and model is None and earlier is not None:
             datamodule = earlier.datamodule
         self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self.callbacks)
@@ -359,6 +364,11 @@ def _either(loaders: Any, datamodule: DataModule | None, val_loaders: Any = None
         if datamodule is not None:
             raise SettingsError("two data modules were given, one of them in the place of loaders. Give one.")
         loaders, datamodule = None, loaders
+    if not isinstance(datamodule, (DataModule, NoneType)):
+        raise SettingsError(
+            f"{described(datamodule)} was given as datamodule. Pass an object of a subclass of leyden.DataModule; "
+            "loaders have arguments of their own."
+        )
     if datamodule is not None and (loaders is not None or val_loaders is not None):
         raise SettingsError("both loaders and a data module were given. Give one of them.")
     return loaders, datamodule

@@ -6,7 +6,7 @@ import torch
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.errors import ModuleError
-from leyden.loop.steps import bound_step, positional_arguments, way_to_device
+from leyden.loop.steps import bound_step, check_step, positional_arguments, way_to_device
 from leyden.runtime.precision import resolve_precision
 
 CPU = torch.device("cpu")
@@ -40,21 +40,56 @@ def test_a_bound_method_does_not_count_its_self():
 
 
 def test_a_step_gets_what_it_takes_of_batch_index_and_loader():
-    assert bound_step(lambda batch: ("got", batch), "validation_step")("batch", 3) == ("got", "batch")
-    assert bound_step(lambda batch: ("got", batch), "validation_step")("batch", 3, 1) == ("got", "batch")
-    assert bound_step(lambda *got: got, "validation_step")("batch", 3, 1) == ("batch", 3, 1)
+    assert bound_step(lambda batch: ("got", batch))("batch", 3) == ("got", "batch")
+    assert bound_step(lambda batch: ("got", batch))("batch", 3, 1) == ("got", "batch")
+    assert bound_step(lambda *got: got)("batch", 3, 1) == ("batch", 3, 1)
 
 
 def test_a_step_that_takes_all_is_called_without_anything_between():
     def step(batch, batch_idx):
         pass
 
-    assert bound_step(step, "training_step") is step
+    assert bound_step(step) is step
 
 
-def test_a_step_that_takes_no_batch_is_refused_with_what_to_define():
-    with pytest.raises(ModuleError, match=r"training_step\(\) takes no batch\. Define training_step\(self, batch"):
-        bound_step(lambda: None, "training_step")
+@pytest.mark.parametrize(
+    ("method", "loaders"),
+    [
+        (lambda batch: None, 1),
+        (lambda batch, batch_idx: None, 1),
+        (lambda batch, batch_idx, dataloader_idx=0: None, 1),
+        (lambda batch, batch_idx, dataloader_idx=0: None, 2),
+        (lambda batch, batch_idx, dataloader_idx: None, 2),
+        (lambda batch, batch_idx, *, extra=1: None, 1),
+        (lambda *args, **kwargs: None, 2),
+        (lambda *args: None, 1),
+    ],
+)
+def test_a_step_that_takes_what_it_is_given_passes(method, loaders):
+    check_step(method, "validation_step", loaders)
+
+
+@pytest.mark.parametrize(
+    ("method", "loaders", "said"),
+    [
+        (lambda: None, 1, "step() takes no batch. Define step(self, batch, batch_idx)."),
+        (lambda **more: None, 1, "step() takes no batch."),
+        (lambda batch, batch_idx: None, 2, "there are 2 loaders, but step() does not take the loader's number."),
+        (lambda batch: None, 3, "there are 3 loaders"),
+        (lambda batch, index, optimizer_idx: None, 1, "step() wants optimizer_idx, which it is not given. Drop it"),
+        (
+            lambda batch, index, dataloader_idx: None,
+            1,
+            "dataloader_idx, which it is not given while there is one",
+        ),
+        (lambda batch, index, loader, a, b: None, 2, "step() wants a, b, which it is not given. Drop it, or give it a"),
+        (lambda batch, *, batch_idx: None, 1, "step() wants batch_idx"),
+    ],
+)
+def test_a_step_that_does_not_fit_is_refused_with_what_to_change(method, loaders, said):
+    with pytest.raises(ModuleError) as caught:
+        check_step(method, "step", loaders)
+    assert said in str(caught.value)
 
 
 # The way of a batch

@@ -11,7 +11,9 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from leyden.core.described import described
 from leyden.core.stage import RunningStage
+from leyden.core.warnings import warn
 from leyden.errors import ModuleError
 from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
@@ -63,6 +65,7 @@ def train_batches(run: Run) -> None:
             state.end_early()
             run.schedulers.after_batch(state, index, True)
             break
+        plan = run.plan  # a hook may have changed the number of batches to a step
         closes = plan.closes_window(index, last)
         output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
         run.schedulers.after_batch(state, index, closes)
@@ -173,9 +176,15 @@ def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | No
         run.hooks.on_before_zero_grad(run.optimizer)
         run.zero_grad(index)
     if loss is None:
+        warn("training_step() returned None, so the batch is skipped. Return the loss, unless that is meant.")
         return {}, None
     run.hooks.on_before_backward(loss)
-    run.backward(loss)
+    try:
+        run.backward(loss)
+    except RuntimeError as error:
+        if problem := problem_with(loss):
+            raise ModuleError(problem) from error
+        raise
     run.hooks.on_after_backward()
     return seen_by_hooks(output, loss), loss
 
@@ -196,11 +205,25 @@ def loss_of(output: Any) -> Tensor | None:
         return output
     if isinstance(output, Mapping) and isinstance(loss := output.get("loss"), Tensor):
         return loss
-    found = f"a dict with the keys {list(output)}" if isinstance(output, Mapping) else f"a {type(output).__name__}"
+    found = f"a dict with the keys {list(output)}" if isinstance(output, Mapping) else described(output)
     raise ModuleError(
         f"training_step() returned {found}. Return the loss as a tensor, a dict with it under 'loss', or None to skip "
         "the batch."
     )
+
+
+def problem_with(loss: Tensor) -> str | None:
+    """Why a backward pass cannot start from this loss, if that is so."""
+    if not loss.requires_grad:
+        return (
+            "training_step() returned a loss without a graph, so there are no gradients. Do not detach it, compute it "
+            "outside of torch.no_grad(), and leave some of the parameters in it unfrozen."
+        )
+    if loss.numel() != 1:
+        return (
+            f"training_step() returned a loss of shape {tuple(loss.shape)}, which is not one number. Return its mean."
+        )
+    return None
 
 
 def pick_up(run: Run) -> None:

@@ -27,18 +27,39 @@ def positional_arguments(method: Callable[..., Any]) -> float:
     return sum(parameter.kind in _POSITIONAL for parameter in parameters)
 
 
-def bound_step(method: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The step as the loop calls it, with batch, index and perhaps the loader's number, whatever of them it takes.
+def check_step(method: Callable[..., Any], name: str, loaders: int = 1) -> None:
+    """See whether a step takes what it is given: batch, index and, with several loaders, the number of the loader.
+
+    Args:
+        method: the module's step.
+        name: of the step, for messages.
+        loaders: how many there are.
 
     Raises:
-        ModuleError: it takes no batch.
+        ModuleError: it takes no batch, or it wants more, or fewer, than there is to give.
     """
     taken = positional_arguments(method)
     if taken == 0:
         raise ModuleError(f"{name}() takes no batch. Define {name}(self, batch, batch_idx).")
-    if taken == 1:
-        return lambda batch, *_: method(batch)
-    return method
+    if loaders > 1 and taken < 3:
+        raise ModuleError(
+            f"there are {loaders} loaders, but {name}() does not take the loader's number. "
+            f"Define {name}(self, batch, batch_idx, dataloader_idx)."
+        )
+    wanted = [one for one in signature(method).parameters.values() if one.default is Parameter.empty]
+    unknown = [one.name for one in wanted if one.kind is Parameter.KEYWORD_ONLY]
+    given = 3 if loaders > 1 else 2
+    unknown += [one.name for one in wanted if one.kind in _POSITIONAL][given:]
+    if unknown:
+        few = "" if loaders > 1 or unknown != ["dataloader_idx"] else " while there is one loader"
+        raise ModuleError(
+            f"{name}() wants {', '.join(unknown)}, which it is not given{few}. Drop it, or give it a default."
+        )
+
+
+def bound_step(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The step as the loop calls it, with all that ``check_step`` names, of which it may take the batch alone."""
+    return method if positional_arguments(method) > 1 else lambda batch, *_: method(batch)
 
 
 def way_to_device(
