@@ -20,6 +20,7 @@ from leyden.api.module import Module
 from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
 from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.checkpoint.load import load
+from leyden.core.described import described
 from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
 from leyden.core.metrics import Log, row
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
@@ -184,11 +185,11 @@ class Session:
     def _take_callbacks(self) -> None:
         """Add the module's own callbacks; each replaces the trainer's of its type, and those that save stay last."""
         brought = self.module.configure_callbacks()
-        brought = list(brought) if isinstance(brought, (list, tuple)) else [brought]
+        brought = list(brought) if isinstance(brought, (list, tuple)) else [] if brought is None else [brought]
         for callback in brought:
             if not isinstance(callback, Callback):
                 raise ModuleError(
-                    f"configure_callbacks() returned a {type(callback).__name__}. Return a list of Callback objects."
+                    f"configure_callbacks() returned {described(callback)}. Return a list of Callback objects."
                 )
         types = {type(callback) for callback in brought}
         kept = [callback for callback in self.callbacks if type(callback) not in types]
