@@ -43,6 +43,7 @@ from leyden.snapshot import (
     hyperparameter_part,
     model_part,
     restore_datamodule,
+    restore_gradients,
     restore_optimizers,
     restore_scaler,
     restore_weights,
@@ -217,7 +218,7 @@ class Session:
             return
         values, place = row(metrics, step, epoch)
         for logger in self.loggers:
-            logger.log_metrics(values, place)
+            logger.log_metrics(metrics=values, step=place)
             logger.save()
 
     def log_hyperparameters(self) -> None:
@@ -227,6 +228,12 @@ class Session:
                 logger.log_hyperparams(hparams)
             logger.log_graph(self.module)
             logger.save()
+
+    def accumulate(self, settings: Settings) -> None:
+        """Take settings with another number of batches to an optimizer step; in a run it counts from here on."""
+        self.settings = settings
+        if self.run is not None:
+            self.run.plan = replace(self.run.plan, accumulate=settings.accumulate_grad_batches)
 
     def training_data(self) -> TrainData:
         """The training loader, asked for once: before training, or when ``configure_optimizers`` needs its length."""
@@ -244,7 +251,7 @@ class Session:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
         checkpoint = model_part(self.state, self.module, self.log.hook)
         if not weights_only:
-            checkpoint.update(training_part(self.run, self.callbacks))
+            checkpoint.update(training_part(self.run, self.module, self.callbacks))
         checkpoint.update(hyperparameter_part(self.module, self.datamodule))
         if not weights_only:
             for callback in self.callbacks:
@@ -306,6 +313,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if checkpoint is not None:
         s.run.resume = resume_of(checkpoint)
         restore_scaler(checkpoint, s.run)
+        restore_gradients(checkpoint, s.module, str(s.ckpt_path))
     if s.module.automatic_optimization:
         fit(s.run)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from leyden._version import LIGHTNING_VERSION
@@ -36,7 +37,7 @@ def model_part(state: State, module: Module, hook: str | None) -> dict[str, Any]
     }
 
 
-def training_part(run: Run | None, callbacks: Sequence[Callback]) -> dict[str, Any]:
+def training_part(run: Run | None, module: Module, callbacks: Sequence[Callback]) -> dict[str, Any]:
     """What a run needs to go on, and weights alone do not have."""
     states = {callback.state_key: state for callback in callbacks if (state := callback.state_dict())}
     if run is None:
@@ -53,8 +54,17 @@ def training_part(run: Run | None, callbacks: Sequence[Callback]) -> dict[str, A
             "data": run.data.state_dict(),
             "log": run.log.state_dict(),
             "validation_rows": list(run.validation.rows),
+            "gradients": gradients_of_window(run, module),
         },
     }
+
+
+def gradients_of_window(run: Run, module: Module) -> dict[str, Tensor]:
+    """The gradients of an accumulation window that is still open, by parameter; none at the edge of a window."""
+    state = run.state
+    if state.at in ("epoch_start", "epoch_end") or state.last or run.plan.opens_window(state.batch):
+        return {}
+    return {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}
 
 
 def hyperparameter_part(module: Module, datamodule: DataModule | None) -> dict[str, Any]:
@@ -141,6 +151,32 @@ def restore_optimizers(
 def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
     if run.scaler is not None and (state := checkpoint.get(SCALER)):
         run.scaler.load_state_dict(state)
+
+
+def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str) -> None:
+    """Give the parameters the gradients of the window in which the checkpoint was made.
+
+    Raises:
+        MismatchError: they are those of another model.
+    """
+    parameters = dict(module.named_parameters())
+    saved = checkpoint["leyden"].get("gradients")
+    if not isinstance(saved, Mapping):
+        raise FormatError(f"{where} does not say which gradients its accumulation window had.")
+    for name, gradient in saved.items():
+        own = parameters.get(name)
+        if (
+            own is None
+            or not isinstance(gradient, Tensor)
+            or gradient.shape != own.shape
+            or gradient.dtype != own.dtype
+        ):
+            raise MismatchError(
+                f"{where} has a gradient for {name!r} that fits no parameter of this model. "
+                "Resume with the model and the precision that the run was started with."
+            )
+    for name, gradient in saved.items():
+        parameters[name].grad = gradient.to(parameters[name].device, copy=True)
 
 
 def resume_of(checkpoint: Mapping[str, Any]) -> Resume:

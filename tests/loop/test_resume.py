@@ -14,7 +14,6 @@ import leyden as L
 from leyden.core.warnings import LeydenWarning
 
 EPOCHS, BATCHES = 2, 5
-HOOKS = ("on_train_batch_end", "on_validation_end", "on_train_epoch_end")
 
 
 class Noisy(Dataset[torch.Tensor]):
@@ -47,23 +46,21 @@ class Model(L.Module):
 
 
 class Recorder(L.Callback):
-    """Writes down every batch and epoch with its metrics, and saves at one place."""
+    """Writes down every batch and epoch with its metrics, and saves in one of these calls."""
 
     saves = True
     monitors = True
 
-    def __init__(self, place: tuple[str, int, int] | None = None, path: Path | None = None) -> None:
+    def __init__(self, place: int | None = None, path: Path | None = None) -> None:
         self.trace: list[Any] = []
         self.place = place
         self.path = path
-        self.saved_after: int | None = None
 
     def _note(self, hook: str, trainer: L.Trainer) -> None:
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
-        self.trace.append((hook, trainer.current_epoch, trainer.global_step, metrics))
-        if self.saved_after is None and self.place == (hook, trainer.current_epoch, trainer.global_step):
+        if self.place == len(self.trace):
             trainer.save_checkpoint(self.path or "")
-            self.saved_after = len(self.trace)
+        self.trace.append((hook, trainer.current_epoch, trainer.global_step, metrics))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.Module) -> None:
         self._note("on_train_epoch_start", trainer)
@@ -99,32 +96,29 @@ def train(folder: Path, recorder: Recorder, seed: int, ckpt_path: Path | None = 
     return model
 
 
-def places(**arguments: Any) -> list[tuple[str, int, int]]:
-    """Every place of a run at which the recorder can save."""
-    recorder = Recorder()
-    train(Path.cwd(), recorder, seed=1, **arguments)
-    return [(hook, epoch, step) for hook, epoch, step, _ in recorder.trace]
+CASES: dict[str, dict[str, Any]] = {
+    "validation at the end": {},
+    "validation inside": {"val_check_interval": 2},
+    "accumulation": {"accumulate_grad_batches": 3, "gradient_clip_val": 0.5},
+}
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have many workers")
-@pytest.mark.parametrize(
-    "arguments", [{}, {"val_check_interval": 2}], ids=["validation at the end", "validation inside"]
-)
+@pytest.mark.parametrize("arguments", CASES.values(), ids=CASES.keys())
 def test_a_run_resumed_from_any_save_ends_as_one_that_was_never_stopped(
     arguments: dict[str, Any], tmp_path: Path
 ) -> None:
     whole = Recorder()
     weights = train(tmp_path, whole, seed=1, **arguments).state_dict()
-    for number, place in enumerate([(hook, epoch, step) for hook, epoch, step, _ in whole.trace]):
-        path = tmp_path / f"{number}.ckpt"
+    for place, call in enumerate(whole.trace):
+        path = tmp_path / f"{place}.ckpt"
         stopped = Recorder(place, path)
         train(tmp_path, stopped, seed=1, **arguments)
-        assert stopped.trace == whole.trace, f"saving at {place} changed the run"
+        assert stopped.trace == whole.trace, f"saving at {call} changed the run"
         resumed = Recorder()
         model = train(tmp_path, resumed, seed=2, ckpt_path=path, **arguments)
-        assert resumed.trace == whole.trace[stopped.saved_after :], f"resumed from {place}"
+        assert resumed.trace == whole.trace[place + 1 :], f"resumed from {call}"
         for name, weight in model.state_dict().items():
-            assert torch.equal(weight, weights[name]), f"resumed from {place}: {name}"
+            assert torch.equal(weight, weights[name]), f"resumed from {call}: {name}"
 
 
 def test_validating_between_two_fits_does_not_disturb_the_next_epoch(tmp_path: Path) -> None:
