@@ -22,6 +22,8 @@ def test_an_item_that_is_missing_is_a_missing_attribute():
         _ = params.depth
     with pytest.raises(AttributeError, match="no 'depth' to delete"):
         del params.depth
+    with pytest.raises(AttributeError, match="no 'depth' here, nor anything else.*save_hyperparameters"):
+        _ = AttributeDict().depth
 
 
 def test_methods_of_a_dictionary_stay_methods():

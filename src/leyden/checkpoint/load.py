@@ -90,7 +90,11 @@ def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:
         return _read(source), "The stream"
     path = Path(source)
     # Without waiting: opening a pipe that nobody writes to would never return.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError as error:
+        where = str(path.absolute())
+        raise FileNotFoundError(error.errno, "There is no such checkpoint; check the path", where) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -12,8 +12,9 @@ class AttributeDict(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
+            there = f"only {', '.join(map(repr, self))}" if self else "nor anything else"
             raise AttributeError(
-                f"There is no {name!r} here, only {', '.join(map(repr, self)) or 'nothing'}."
+                f"There is no {name!r} here, {there}. Hyperparameters come from self.save_hyperparameters() in __init__."
             ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
