@@ -10,6 +10,8 @@ from typing import Any
 
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
+from leyden.callbacks.lr_monitor import LearningRateMonitor, check_loggers
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
@@ -83,6 +85,22 @@ def callbacks_for(
     listed.sort(key=lambda callback: callback.saves)
     _check_keys(listed)
     return listed
+
+
+def check_together(callbacks: Sequence[Callback], loggers: list[Logger], settings: Settings) -> None:
+    """Find callbacks that have no meaning beside the other arguments of the trainer.
+
+    Raises:
+        SettingsError: naming both.
+    """
+    for callback in callbacks:
+        match callback:
+            case GradientAccumulationScheduler():
+                callback.check_alone(settings.accumulate_grad_batches)
+            case LearningRateMonitor():
+                check_loggers(loggers)
+            case _:
+                pass
 
 
 def checkpoint_named(

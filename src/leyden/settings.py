@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import inf
 from numbers import Integral, Real
@@ -79,6 +79,10 @@ class Settings:
         if self.max_epochs is not None:
             return self.max_epochs
         return 1000 if self.max_steps == inf and self.max_seconds == inf else inf
+
+    def accumulating(self, batches: int) -> Settings:
+        """The same with another number of batches to an optimizer step."""
+        return replace(self, accumulate_grad_batches=_count("accumulate_grad_batches", batches, least=1))
 
     def _val_every(self, training_batches: int | float) -> float:
         interval = self.val_check_interval

@@ -20,7 +20,7 @@ from leyden.core.hooks import HookedList, Hooks
 from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
 from leyden.core.state import State
-from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
+from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for
 from leyden.errors import DetachedError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
@@ -166,6 +166,7 @@ class Trainer(TrainerViews):
         self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
         )
+        check_together(self._callbacks, self.loggers, self.settings)
         self.state = Status()
         self._position = State()
         self._log = Log(self.settings.device)

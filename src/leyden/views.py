@@ -173,7 +173,14 @@ class TrainerViews:
 
     @property
     def accumulate_grad_batches(self) -> int:
+        """Batches to an optimizer step. It may be set, in a run too, where it counts from the next batch on."""
         return self.settings.accumulate_grad_batches
+
+    @accumulate_grad_batches.setter
+    def accumulate_grad_batches(self, batches: int) -> None:
+        self._change_settings(self.settings.accumulating(batches))
+        if self._fitted is not None:
+            self._fitted.accumulate(self.settings)
 
     @property
     def gradient_clip_val(self) -> float | None:
