@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from math import inf
 from os import PathLike
 from pathlib import Path
 from types import NoneType
@@ -15,6 +17,7 @@ from leyden.callbacks.lr_monitor import LearningRateMonitor, check_loggers
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 from leyden.core.described import described
 from leyden.core.stage import TrainerFn
@@ -41,7 +44,7 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
     for logger in loggers:
         if not isinstance(logger, Logger):
             raise SettingsError(
-                f"logger has {described(logger)} in it. Use Logger objects, True for the default, or False."
+                f"logger holds {described(logger)}. Use Logger objects, True for the default, or False."
             )
     return loggers
 
@@ -64,9 +67,7 @@ def callbacks_for(
     listed: list[Callback] = [] if given is None else _listed(given)
     for callback in listed:
         if not isinstance(callback, Callback):
-            raise SettingsError(
-                f"callbacks has {described(callback)} in it. Use objects of subclasses of leyden.Callback."
-            )
+            raise SettingsError(f"callbacks holds {described(callback)}. Use objects of subclasses of leyden.Callback.")
     _check_contradiction(listed, Checkpoint, "enable_checkpointing", checkpointing)
     _check_contradiction(listed, ProgressBar, "enable_progress_bar", progress_bar)
     _check_contradiction(listed, ModelSummary, "enable_model_summary", model_summary)
@@ -76,6 +77,11 @@ def callbacks_for(
         raise SettingsError(
             f"callbacks has {len(bars)} progress bars ({names}), which would write over each other. Keep one."
         )
+    if settings.max_seconds < inf:
+        if _has(listed, Timer):
+            warn("max_time has no effect, since callbacks has a Timer. Give that one the duration, or leave it out.")
+        else:
+            listed.append(Timer(timedelta(seconds=settings.max_seconds)))
     if not bars and progress_bar is not False:
         listed.append(TQDMProgressBar())
     if not _has(listed, ModelSummary) and model_summary is not False:

@@ -13,9 +13,8 @@ class AttributeDict(dict[str, Any]):
             return self[name]
         except KeyError:
             there = f"only {', '.join(map(repr, self))}" if self else "nor anything else"
-            raise AttributeError(
-                f"There is no {name!r} here, {there}. Hyperparameters come from self.save_hyperparameters() in __init__."
-            ) from None
+            source = "Hyperparameters come from self.save_hyperparameters() in __init__."
+            raise AttributeError(f"There is no {name!r} here, {there}. {source}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
