@@ -32,7 +32,7 @@ class UsageError(LeydenError):
     """The program asks for something that cannot be."""
 
 
-class SettingsError(UsageError, ValueError):
+class SettingsError(UsageError, ValueError, TypeError):
     """An argument, or a combination of arguments, cannot be used."""
 
 
@@ -40,7 +40,7 @@ class ModuleError(UsageError, TypeError):
     """A method of a module or data module is missing or answers wrongly."""
 
 
-class DataError(UsageError, ValueError):
+class DataError(UsageError, ValueError, TypeError):
     """A loader is missing, empty or of the wrong kind."""
 
 

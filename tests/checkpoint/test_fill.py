@@ -121,6 +121,16 @@ def test_a_part_with_a_way_of_loading_of_its_own_is_left_to_it():
     assert (module[1].weight == 7).all()
 
 
+def test_an_overridden_method_may_forget_to_answer():
+    class Forgetful(nn.Linear):
+        def load_state_dict(self, state_dict, strict=True, assign=False):
+            super().load_state_dict(state_dict, strict, assign)
+
+    module = Forgetful(2, 3)
+    assert fill(module, other_values(module), where="test") == ([], [])
+    assert bool((module.weight == 7).all())
+
+
 def test_every_value_is_put_back_if_such_a_part_fails():
     module = nn.Sequential(nn.Linear(1, 1), Renamed(1, 1))
     values = other_values(module) | {"1.old": torch.ones(9, 9)}

@@ -41,10 +41,11 @@ def fill(module: nn.Module, state_dict: Mapping[str, Tensor], *, strict: bool = 
     _check(module, state_dict, own_ways, strict, where)
     with _restored_after_an_error(module) if own_ways else contextlib.nullcontext():
         try:
-            missing, unexpected = module.load_state_dict(state_dict, strict=strict)
+            found: object = module.load_state_dict(state_dict, strict=strict)
         except RuntimeError as error:
             raise MismatchError(f"{where} does not fit the model, which is as it was: {error}") from error
-    return Incompatible([*missing], [*unexpected])
+    # a method of the program's own may forget to answer
+    return Incompatible(*map(list, found)) if isinstance(found, tuple) else Incompatible([], [])
 
 
 def _check(
