@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import leyden.callbacks
+import leyden.loggers
+from leyden.api.module import Module
 from leyden.compat import table, table_fabric, table_parts, table_pytorch
 from leyden.compat.lightning import AliasModule, install, uninstall
 
@@ -183,8 +186,10 @@ def test_it_is_installed_once_and_can_be_taken_away():
     try:
         assert len(sys.meta_path) == len(before) + 1
         assert isinstance(import_module("lightning"), AliasModule)
+        assert import_module("pytorch_lightning").LightningModule.__name__ == "LightningModule"
     finally:
         uninstall()
+    assert Module.__name__ == "Module"
     assert sys.meta_path == before
     assert not any(isinstance(module, AliasModule) for module in sys.modules.values())
     uninstall()
@@ -206,6 +211,24 @@ def test_the_table_is_consistent():
     both = {module: set(names) & table.SERVED.get(module, {}).keys() for module, names in table.LATER.items()}
     assert {module: names for module, names in both.items() if names} == {}
     assert all(list(names) == sorted(names) for names in (*table.SERVED.values(), *table.LATER.values()))
+
+
+def test_what_leyden_has_is_not_among_what_comes_later():
+    names = {name for ours in (leyden.callbacks, leyden.loggers) for name in ours.__all__}
+    late = {name for module, later in table.LATER.items() for name in later if ".fabric" not in module}
+    assert names & late == set()
+
+
+def test_the_bases_have_the_names_that_libraries_look_for():
+    out = aliased("""
+    import pickle
+    import lightning as L
+    from lightning.pytorch.core.mixins import HyperparametersMixin
+    from lightning.pytorch.demos.boring_classes import BoringModel
+    print({"LightningModule", "HyperparametersMixin"} <= {base.__name__ for base in BoringModel.__mro__})
+    print(L.LightningDataModule.__name__, pickle.loads(pickle.dumps(L.LightningModule)) is L.LightningModule)
+    """)
+    assert out.splitlines() == ["True", "LightningDataModule True"]
 
 
 def test_a_program_written_for_lightning_runs_unchanged(tmp_path):

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from leyden._version import LIGHTNING_VERSION
-from leyden.compat.table import LATER, MODULES, SERVED
+from leyden.compat.table import CLASS_NAMES, LATER, MODULES, SERVED
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import UsageError
 
@@ -55,6 +55,7 @@ def uninstall() -> None:
     for name in [name for name, module in sys.modules.items() if isinstance(module, AliasModule)]:
         del sys.modules[name]
     _FINDER.modules.clear()
+    _name_bases(aliased=False)
 
 
 @final
@@ -65,13 +66,14 @@ class AliasModule(ModuleType):
         super().__init__(name, f"{name}, served by Leyden.")
         # Every one is a package, so that the finder is asked about, and can explain, any name that is missing.
         self.__path__: list[str] = []
-        self.__all__ = sorted(SERVED.get(name, ()))
+        self.__all__ = [served for served in SERVED.get(name, ()) if not served.startswith("_")]
 
     def __getattr__(self, name: str) -> Any:
         target = SERVED.get(self.__name__, {}).get(name)
         if target is not None:
             module, _, attribute = target.partition(":")
             value = getattr(import_module(module), attribute)
+            _name_bases(aliased=True)
             setattr(self, name, value)
             return value
         if (submodule := f"{self.__name__}.{name}") in MODULES:
@@ -120,6 +122,14 @@ class AliasFinder:
 
 
 _FINDER: Final = AliasFinder()
+
+
+def _name_bases(aliased: bool) -> None:
+    """Give the bases that are imported Lightning's names, or their own; pickle goes by ``__qualname__``, which stays."""
+    for target, name in CLASS_NAMES.items():
+        module, _, attribute = target.partition(":")
+        if module in sys.modules:
+            getattr(sys.modules[module], attribute).__name__ = name if aliased else attribute
 
 
 def _under_lightning(name: str) -> str:

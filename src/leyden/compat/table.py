@@ -9,3 +9,10 @@ from leyden.compat import table_fabric, table_parts, table_pytorch
 SERVED: Final[dict[str, dict[str, str]]] = {**table_pytorch.SERVED, **table_parts.SERVED, **table_fabric.SERVED}
 LATER: Final[dict[str, tuple[str, ...]]] = {**table_pytorch.LATER, **table_parts.LATER, **table_fabric.LATER}
 MODULES: Final[frozenset[str]] = frozenset((*SERVED, *LATER))
+
+# Libraries recognise these bases by their name among a class's ancestors, so as not to import Lightning.
+CLASS_NAMES: Final[dict[str, str]] = {
+    "leyden.api.datamodule:DataModule": "LightningDataModule",
+    "leyden.api.hparams:Hyperparameters": "HyperparametersMixin",
+    "leyden.api.module:Module": "LightningModule",
+}

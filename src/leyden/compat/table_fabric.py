@@ -36,7 +36,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     "lightning.fabric.utilities.data": {
         "AttributeDict": "leyden.core.attribute_dict:AttributeDict",
         "has_iterable_dataset": "leyden.compat.utilities:has_iterable_dataset",
-        "sized_len": "leyden.data.loader:length_of",
+        "sized_len": "leyden.data.sizes:length_of",
         "suggested_max_num_workers": "leyden.compat.utilities:suggested_max_num_workers",
     },
     "lightning.fabric.utilities.distributed": {"ReduceOp": "torch.distributed:ReduceOp"},

@@ -9,6 +9,7 @@ from typing import Final
 
 SERVED: Final[dict[str, dict[str, str]]] = {
     "lightning.pytorch.callbacks": {
+        "BasePredictionWriter": "leyden.callbacks.prediction_writer:BasePredictionWriter",
         "Callback": "leyden.api.callback:Callback",
         "Checkpoint": "leyden.callbacks.checkpoint:Checkpoint",
         "EarlyStopping": "leyden.callbacks.early_stopping:EarlyStopping",
@@ -27,6 +28,10 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "ModelCheckpoint": "leyden.callbacks.model_checkpoint:ModelCheckpoint"
     },
     "lightning.pytorch.callbacks.model_summary": {"ModelSummary": "leyden.callbacks.model_summary:ModelSummary"},
+    "lightning.pytorch.callbacks.prediction_writer": {
+        "BasePredictionWriter": "leyden.callbacks.prediction_writer:BasePredictionWriter",
+        "WriteInterval": "leyden.callbacks.prediction_writer:WriteInterval",
+    },
     "lightning.pytorch.callbacks.progress": {
         "ProgressBar": "leyden.callbacks.progress_bar:ProgressBar",
         "TQDMProgressBar": "leyden.callbacks.tqdm_progress:TQDMProgressBar",
@@ -56,7 +61,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks": (
         "BackboneFinetuning",
         "BaseFinetuning",
-        "BasePredictionWriter",
         "BatchSizeFinder",
         "DeviceStatsMonitor",
         "EMAWeightAveraging",
@@ -82,7 +86,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks.lr_finder": ("LearningRateFinder",),
     "lightning.pytorch.callbacks.lr_monitor": ("LearningRateMonitor",),
     "lightning.pytorch.callbacks.on_exception_checkpoint": ("OnExceptionCheckpoint",),
-    "lightning.pytorch.callbacks.prediction_writer": ("BasePredictionWriter", "WriteInterval"),
     "lightning.pytorch.callbacks.progress": ("RichProgressBar",),
     "lightning.pytorch.callbacks.progress.progress_bar": ("get_standard_metrics",),
     "lightning.pytorch.callbacks.progress.rich_progress": ("RichProgressBar", "RichProgressBarTheme"),

@@ -79,6 +79,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     # utilities
     "lightning.pytorch.utilities": {
         "AttributeDict": "leyden.core.attribute_dict:AttributeDict",
+        "CombinedLoader": "leyden.data.combined:CombinedLoader",
         "FLOAT16_EPSILON": "leyden.compat.utilities:FLOAT16_EPSILON",
         "FLOAT32_EPSILON": "leyden.compat.utilities:FLOAT32_EPSILON",
         "FLOAT64_EPSILON": "leyden.compat.utilities:FLOAT64_EPSILON",
@@ -96,10 +97,11 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "set_shared_parameters": "leyden.compat.parameter_tying:set_shared_parameters",
         "suggested_max_num_workers": "leyden.compat.utilities:suggested_max_num_workers",
     },
+    "lightning.pytorch.utilities.combined_loader": {"CombinedLoader": "leyden.data.combined:CombinedLoader"},
     "lightning.pytorch.utilities.data": {
         "extract_batch_size": "leyden.core.batch_size:batch_size_of",
         "has_iterable_dataset": "leyden.compat.utilities:has_iterable_dataset",
-        "sized_len": "leyden.data.loader:length_of",
+        "sized_len": "leyden.data.sizes:length_of",
     },
     "lightning.pytorch.utilities.enums": {
         "GradClipAlgorithmType": "leyden.compat.utilities:GradClipAlgorithmType",
@@ -109,7 +111,10 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "SIGTERMException": "leyden.errors:Terminated",
     },
     "lightning.pytorch.utilities.grads": {"grad_norm": "leyden.runtime.gradients:grad_norm"},
-    "lightning.pytorch.utilities.model_helpers": {"is_overridden": "leyden.compat.utilities:is_overridden"},
+    "lightning.pytorch.utilities.model_helpers": {
+        "_restricted_classmethod": "leyden.api.restore:class_only",
+        "is_overridden": "leyden.compat.utilities:is_overridden",
+    },
     "lightning.pytorch.utilities.model_summary": {
         "LayerSummary": "leyden.callbacks.summarize:LayerSummary",
         "ModelSummary": "leyden.callbacks.summarize:Summary",
@@ -194,8 +199,7 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.serve.servable_module_validator": ("ServableModule", "ServableModuleValidator"),
     "lightning.pytorch.tuner": ("Tuner",),
     "lightning.pytorch.tuner.tuning": ("Tuner",),
-    "lightning.pytorch.utilities": ("CombinedLoader", "LightningEnum", "is_shared_filesystem"),
-    "lightning.pytorch.utilities.combined_loader": ("CombinedLoader",),
+    "lightning.pytorch.utilities": ("LightningEnum", "is_shared_filesystem"),
     "lightning.pytorch.utilities.compile": ("from_compiled", "to_uncompiled"),
     "lightning.pytorch.utilities.data": ("has_len_all_ranks",),
     "lightning.pytorch.utilities.deepspeed": ("convert_zero_checkpoint_to_fp32_state_dict",),
