@@ -82,9 +82,9 @@ def test_a_fit_that_only_the_default_ends_says_so_once_it_begins():
 
 
 def test_the_limits_reach_the_plan():
-    made = plan(max_epochs=3, min_epochs=1, max_steps=40, min_steps=2, max_time={"minutes": 2}, log_every_n_steps=7)
+    made = plan(max_epochs=3, min_epochs=1, max_steps=40, min_steps=2, log_every_n_steps=7)
     assert (made.max_epochs, made.min_epochs, made.max_steps, made.min_steps) == (3, 1, 40, 2)
-    assert (made.max_seconds, made.log_every) == (120, 7)
+    assert made.log_every == 7
 
 
 def test_a_least_number_of_steps_implies_one_epoch_unless_told_otherwise():
@@ -229,13 +229,12 @@ def test_a_short_run_has_so_many_batches_of_each_loop_and_nothing_that_ends_or_a
         min_epochs=10,
         min_steps=100,
         max_steps=200,
-        max_time="00:00:00:01",
         limit_train_batches=0.5,
         val_check_interval=500,
         check_val_every_n_epoch=7,
         num_sanity_val_steps=5,
     )
-    assert (made.epochs, made.max_steps, made.min_epochs, made.min_steps, made.max_seconds) == (1, 3, 0, 0, inf)
+    assert (made.epochs, made.max_steps, made.min_epochs, made.min_steps) == (1, 3, 0, 0)
     limits = (made.limit_train_batches, made.limit_val_batches, made.limit_test_batches, made.limit_predict_batches)
     assert limits == (3, 3, 3, 3)
     assert (made.num_sanity_val_steps, made.val_check_interval, made.check_val_every_n_epoch) == (0, 1.0, 1)

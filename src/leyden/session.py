@@ -287,8 +287,9 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if checkpoint is not None:
         where = str(s.ckpt_path)
         restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
+        stop = s.state.stop  # a hook may ask for it by now
         s.state.become(saved_state(checkpoint, where))
-        s.state.stop = False  # whoever resumes a run that was asked to stop wants it to go on
+        s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
         check_epochs(s.state, s.settings, where)
     s.module.zero_grad()  # gradients of an earlier run
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)

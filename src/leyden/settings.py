@@ -33,7 +33,7 @@ class Settings:
     min_epochs: int
     max_steps: float
     min_steps: int
-    max_seconds: float
+    max_seconds: float  # kept by a Timer
     limit_train_batches: int | float  # an int is a count, a float a fraction, here and in the next three
     limit_val_batches: int | float
     limit_test_batches: int | float
@@ -64,7 +64,6 @@ class Settings:
         return Plan(
             max_epochs=self.epochs,
             max_steps=self.max_steps,
-            max_seconds=self.max_seconds,
             min_epochs=self.min_epochs,
             min_steps=self.min_steps,
             accumulate=self.accumulate_grad_batches,
@@ -141,7 +140,7 @@ def resolve(
     short = int(fast_dev_run or 0) if isinstance(fast_dev_run, bool | None) else _count("fast_dev_run", fast_dev_run, 0)
     if short:
         # a short run of each loop, to find mistakes: nothing else may end it or add to it
-        max_epochs, max_steps, min_epochs, min_steps, max_time = 1, short, None, None, None
+        max_epochs, max_steps, min_epochs, min_steps = 1, short, None, None
         limit_train_batches = limit_val_batches = limit_test_batches = limit_predict_batches = short
         num_sanity_val_steps, val_check_interval, check_val_every_n_epoch = 0, 1.0, 1
     interval = _interval(1.0 if val_check_interval is None else val_check_interval)

@@ -10,7 +10,7 @@ from leyden.core.state import State
 
 
 def test_without_limits_nothing_finishes_a_run():
-    assert not Plan().finished(State(epoch=10**9, batches=10**9, step=10**9, elapsed=1e9))
+    assert not Plan().finished(State(epoch=10**9, batches=10**9, step=10**9))
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,8 @@ def test_without_limits_nothing_finishes_a_run():
     [
         (Plan(max_epochs=3), State(epoch=2), State(epoch=3)),
         (Plan(max_steps=5), State(step=4), State(step=5)),
-        (Plan(max_seconds=60), State(elapsed=59.9), State(elapsed=60.0)),
     ],
-    ids=["epochs", "steps", "seconds"],
+    ids=["epochs", "steps"],
 )
 def test_each_limit_finishes_a_run_when_it_is_reached(plan, before, at):
     assert not plan.finished(before)
@@ -33,7 +32,7 @@ def test_the_first_limit_that_is_reached_finishes_a_run():
     assert plan.finished(State(epoch=3, step=7))
 
 
-@pytest.mark.parametrize("plan", [Plan(max_epochs=0), Plan(max_steps=0), Plan(max_seconds=0)])
+@pytest.mark.parametrize("plan", [Plan(max_epochs=0), Plan(max_steps=0)])
 def test_a_limit_of_zero_is_reached_before_the_first_batch(plan):
     assert plan.finished(State())
 

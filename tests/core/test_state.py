@@ -7,17 +7,15 @@ import pytest
 from leyden.core.state import State
 from leyden.errors import FormatError
 
-SOMEWHERE = State(
-    epoch=2, batch=3, batches=13, step=7, stepped=6, log_step=5, elapsed=1.5, last=True, stop=True, at="validate"
-)
+SOMEWHERE = State(epoch=2, batch=3, batches=13, step=7, stepped=6, log_step=5, last=True, stop=True, at="validate")
 
 
 def test_a_batch_is_counted_in_its_epoch_and_in_the_run():
     state = State(epoch=1, batch=2, batches=7, stepped=4)
-    state.count_batch(stepped=False, elapsed=8.5)
-    assert (state.batch, state.batches, state.stepped, state.elapsed) == (3, 8, 4, 8.5)
-    state.count_batch(stepped=True, elapsed=9.0)
-    assert (state.batch, state.batches, state.stepped, state.elapsed) == (4, 9, 5, 9.0)
+    state.count_batch(stepped=False)
+    assert (state.batch, state.batches, state.stepped) == (3, 8, 4)
+    state.count_batch(stepped=True)
+    assert (state.batch, state.batches, state.stepped) == (4, 9, 5)
 
 
 def test_the_loggers_axis_is_the_number_of_steps_before_the_current_batch():
@@ -25,7 +23,7 @@ def test_the_loggers_axis_is_the_number_of_steps_before_the_current_batch():
     axis = []
     for last in (False, False, True):
         state.begin_batch(last)
-        state.count_batch(stepped=True, elapsed=0.0)
+        state.count_batch(stepped=True)
         axis.append(state.log_step)
     assert axis == [0, 1, 2]
     state.count_epoch()
@@ -93,9 +91,6 @@ def test_a_saved_state_with_a_field_that_is_no_text_is_refused():
         ("epoch", True),
         ("batch", -3),
         ("step", 2.5),
-        ("elapsed", -0.1),
-        ("elapsed", 3),
-        ("elapsed", float("nan")),
         ("stop", 0),
         ("stop", "yes"),
         ("last", None),

@@ -3,17 +3,27 @@
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.early_stopping import EarlyStopping
+from leyden.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
+from leyden.callbacks.lambda_function import LambdaCallback
+from leyden.callbacks.lr_monitor import LearningRateMonitor
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
+from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 
 __all__ = [
+    "BasePredictionWriter",
     "Callback",
     "Checkpoint",
     "EarlyStopping",
+    "GradientAccumulationScheduler",
+    "LambdaCallback",
+    "LearningRateMonitor",
     "ModelCheckpoint",
     "ModelSummary",
     "ProgressBar",
     "TQDMProgressBar",
+    "Timer",
 ]

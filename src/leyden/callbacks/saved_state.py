@@ -49,6 +49,13 @@ class SavedState:
             self._refuse(key, value, "a whole number, 0 or more")
         return value
 
+    def seconds(self, key: str) -> float:
+        """A duration, 0 where there is none."""
+        value = float(self._number(key, self._get(key, 0)))
+        if not 0 <= value < math.inf:
+            self._refuse(key, value, "a number of seconds, 0 or more")
+        return value
+
     def number(self, key: str, default: Tensor | None = None) -> Tensor:
         return self._number(key, self._get(key, default))
 

@@ -16,7 +16,6 @@ class Plan:
 
     max_epochs: float = inf
     max_steps: float = inf
-    max_seconds: float = inf
     min_epochs: int = 0
     min_steps: int = 0
     accumulate: int = 1  # batches per optimizer step
@@ -25,7 +24,7 @@ class Plan:
     log_every: int = 50  # stepping batches between two rows of the loggers; 0: none
 
     def finished(self, s: State) -> bool:
-        spent = s.epoch >= self.max_epochs or s.step >= self.max_steps or s.elapsed >= self.max_seconds
+        spent = s.epoch >= self.max_epochs or s.step >= self.max_steps
         return spent or (s.stop and self.stops(s))
 
     def stops(self, s: State) -> bool:

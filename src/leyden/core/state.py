@@ -23,7 +23,6 @@ class State:
     step: int = 0  # optimizer steps taken (Lightning's global_step)
     stepped: int = 0  # batches after which the optimizer stepped
     log_step: int = 0  # the loggers' x axis: batches that had stepped before the current one
-    elapsed: float = 0.0  # seconds trained, summed over restarts (max_time)
     last: bool = False  # the current batch ends its epoch
     stop: bool = False  # someone asked to stop (trainer.should_stop)
     at: At = "epoch_start"  # where a run goes on that is resumed from a save made now
@@ -37,11 +36,10 @@ class State:
         self.last = True
         self.log_step = max(self.stepped - 1, 0)
 
-    def count_batch(self, stepped: bool, elapsed: float) -> None:
+    def count_batch(self, stepped: bool) -> None:
         self.batch += 1
         self.batches += 1
         self.stepped += stepped
-        self.elapsed = elapsed
 
     def count_epoch(self) -> None:
         self.epoch += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from torch import Tensor
@@ -24,7 +23,6 @@ from leyden.runtime.signals import Terminated
 
 def fit(run: Run) -> None:
     """Train until the plan says that it is finished."""
-    run.since = monotonic() - run.state.elapsed
     run.log.open(RunningStage.TRAINING)  # what on_train_start logs belongs to the first epoch
     run.hooks.on_train_start()
     if run.resume is not None:
@@ -69,7 +67,7 @@ def train_batches(run: Run) -> None:
         closes = plan.closes_window(index, last)
         output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
         run.schedulers.after_batch(state, index, closes)
-        state.count_batch(closes, monotonic() - run.since)  # counted before anyone can save: a resume never replays
+        state.count_batch(closes)  # counted before anyone can save: a resume never replays
         due, stop = plan.validates(state), state.stop
         if due:
             state.at = "validate"  # what a save in the hooks below resumes with

@@ -138,4 +138,3 @@ class Run:
     optimizer_step: Callable[[int, Callable[[], Any]], None]  # called by closure_step alone
 
     resume: Resume | None = None
-    since: float = 0.0  # the clock's time at which an uninterrupted run would have started
