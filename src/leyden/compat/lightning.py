@@ -125,7 +125,7 @@ _FINDER: Final = AliasFinder()
 
 
 def _name_bases(aliased: bool) -> None:
-    """Give the bases that are imported Lightning's names, or their own; pickle goes by ``__qualname__``, which stays."""
+    """Give the bases that are imported Lightning's names, or their own. Pickle goes by ``__qualname__``."""
     for target, name in CLASS_NAMES.items():
         module, _, attribute = target.partition(":")
         if module in sys.modules:
