@@ -11,10 +11,11 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
+from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
 from leyden.data.samples import without_drop_last
-from leyden.errors import DataError
+from leyden.errors import DataError, ModuleError
 from leyden.runtime.seed import seed_worker, workers_are_seeded
 
 Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
@@ -40,11 +41,14 @@ class Source:
     def ask(self) -> Any:
         if self.given is not None:
             return self.given
-        loaders = getattr(self.owner, self.name)() if self.owner is not None else None
-        if loaders is None and self.owner is not None:
-            raise DataError(
-                f"{self.name}() of {type(self.owner).__name__} returned None. Return a loader, or do not define it."
-            )
+        if self.owner is None:
+            return None
+        method, where = getattr(self.owner, self.name), f"{self.name}() of {type(self.owner).__name__}"
+        if not callable(method):
+            raise ModuleError(f"{where} is {described(method)}, not a method. Define it as a method that returns that.")
+        loaders = method()
+        if loaders is None:
+            raise DataError(f"{where} returned None. Return a loader, or do not define it.")
         return loaders
 
 
@@ -71,6 +75,7 @@ class EvaluationSource:
 
     def __init__(self, source: Source, limit: int | float, argument: str, check_loaders: Callable[[int], None]) -> None:
         self.loaded: EvaluationData | None = None
+        self.given: Any = None  # a loader, or a list or dict of them, as the program has it
         self._source = source
         self._limit = limit
         self._argument = argument
@@ -78,7 +83,8 @@ class EvaluationSource:
 
     def __call__(self) -> EvaluationData:
         if self.loaded is None:
-            loaders = _listed(self._source.ask())
+            self.given = self._source.ask()
+            loaders = _listed(self.given)
             for loader in loaders:
                 _ready(loader, self._source.name)
             if self._source.name == "predict_dataloader":

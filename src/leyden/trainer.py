@@ -21,7 +21,7 @@ from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
 from leyden.core.state import State
 from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for
-from leyden.errors import DetachedError, ModuleError, SettingsError
+from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
@@ -327,6 +327,11 @@ class Trainer(TrainerViews):
     def _open(
         self, fn: TrainerFn, model: Module | None, datamodule: DataModule | None, ckpt_path: str | Path | None
     ) -> Session:
+        if (hook := self._log.hook) not in (None, "on_train_end", "on_fit_end", "teardown"):
+            raise UsageError(
+                f"{fn}() was called inside {hook} of a run of the same trainer, which it would disturb. Call it when "
+                "the run is over, in on_fit_end, or on another Trainer."
+            )
         earlier = self._session
         module: object = model if model is not None else (earlier.module if earlier is not None else None)
         if not isinstance(module, Module):

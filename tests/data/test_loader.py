@@ -155,7 +155,7 @@ def test_a_fraction_that_leaves_no_batch_is_refused_with_a_limit_that_leaves_one
 def test_a_loader_that_is_missing_or_cannot_be_iterated_is_refused():
     with pytest.raises(DataError, match=r"no train_dataloader.*define train_dataloader\(\)"):
         checked_loader(None, "train_dataloader")
-    with pytest.raises(DataError, match="val_dataloader is a int, which cannot be iterated"):
+    with pytest.raises(DataError, match="val_dataloader is an int, which cannot be iterated"):
         checked_loader(3, "val_dataloader")
 
 
@@ -212,10 +212,22 @@ def test_a_loader_with_a_length_is_not_read_ahead():
     assert fetched == [0]
 
 
-@pytest.mark.parametrize("size", [0, inf])
-def test_a_loader_without_batches_gives_none(size):
-    assert listed(TrainData(iter([]), size).batches(0, 0)) == []
+def test_a_loader_without_batches_gives_none():
     assert listed(TrainData([], 0).batches(0, 0)) == []
+
+
+def test_an_iterator_that_is_used_up_is_reported():
+    data = TrainData(iter("a"), inf)
+    assert listed(data.batches(0, 0)) == [(0, "a", True)]
+    with pytest.warns(LeydenWarning, match="the training loader, a str_.*iterator, gave no batch; an iterator is"):
+        assert listed(data.batches(0, 1)) == []
+
+
+def test_a_resume_at_the_end_of_an_epoch_reports_nothing():
+    _, saved, _ = taken(TrainData(DataLoader(Stream(2), batch_size=None), inf), 2)
+    data = TrainData(DataLoader(Stream(2), batch_size=None), inf)
+    data.rewind(saved, 2, epoch=0)
+    assert listed(data.batches(2, 0)) == []
 
 
 def test_a_loader_that_ends_before_its_length_ends_the_epoch_with_a_warning():
@@ -413,6 +425,15 @@ def test_the_first_iterator_is_made_when_the_batches_are_asked_for():
     batches = EvaluationData([Loader(""), Loader("a"), Loader("b")], [0, 1, 1]).batches()
     assert made == ["a"]
     assert list(batches) == [(1, 0, "a"), (2, 0, "b")]
+
+
+def test_an_evaluation_reports_a_loader_that_gave_no_batch():
+    stream, spent = DataLoader(Stream(0), batch_size=None), iter([])
+    with pytest.warns(LeydenWarning) as caught:
+        assert list(EvaluationData([stream, spent, "a"], [inf, inf, 1]).batches()) == [(2, 0, "a")]
+    first, second = (str(warning.message) for warning in caught)
+    assert first == "loader 0 of the evaluation, a DataLoader, gave no batch."
+    assert second.startswith("loader 1 of the evaluation, a list_iterator, gave no batch; an iterator is used up after")
 
 
 def test_nothing_to_evaluate_gives_no_batches():

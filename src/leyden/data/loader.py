@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, final
 
 import torch
 
+from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.data.samples import NotedBatches, noted
 from leyden.errors import DataError, FormatError, MismatchError, SettingsError
@@ -64,7 +65,7 @@ def checked_loader(loader: Any, where: str) -> Iterable[Any]:
         raise DataError(f"there is no {where}. Pass it to the call, or define {where}() on the module or data module.")
     if not isinstance(loader, Iterable) and not callable(getattr(loader, "__getitem__", None)):
         raise DataError(
-            f"{where} is a {type(loader).__name__}, which cannot be iterated. Return a DataLoader or a list of batches."
+            f"{where} is {described(loader)}, which cannot be iterated. Return a DataLoader or a list of batches."
         )
     return loader  # type: ignore[no-any-return]
 
@@ -109,6 +110,8 @@ class TrainData:
                     )
                 return
             ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
+            if ahead is _END and start == 0:
+                _warn_of_nothing("the training loader", self.loader)
             while ahead is not _END and index < size:
                 batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
                 yield index, batch, ahead is _END
@@ -222,13 +225,21 @@ class EvaluationData:
 
     def _run(self, first: Iterator[Any], todo: list[tuple[int, Any, int | float]]) -> Iterator[tuple[int, int, Any]]:
         for place, (number, loader, size) in enumerate(todo):
+            index = -1
             for index, batch in enumerate(first if place == 0 else loader):
                 yield number, index, batch
                 if index + 1 >= size:
                     break
+            if index < 0:
+                _warn_of_nothing(f"loader {number} of the evaluation", loader)
 
 
 _END = object()
+
+
+def _warn_of_nothing(which: str, loader: Any) -> None:
+    cause = "; an iterator is used up after one pass, so give it as a list or a DataLoader"
+    warn(f"{which}, {described(loader)}, gave no batch{cause if isinstance(loader, Iterator) else ''}.")
 
 
 def _samplers(loader: Any) -> list[Any]:

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.tiny import Tiny, batches, trainer
+
+import leyden as L
+from leyden.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, TQDMProgressBar
+from leyden.core.stage import TrainerFn
+from leyden.core.warnings import LeydenWarning
+from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
+from leyden.errors import SettingsError
+from leyden.loggers import CSVLogger
+from leyden.loggers.logger import DummyLogger
+
+FIT, VALIDATE, TEST = TrainerFn.FITTING, TrainerFn.VALIDATING, TrainerFn.TESTING
+
+
+def settings(root=".", **arguments):
+    return trainer(root, **arguments).settings
+
+
+def equipped(given=None, checkpointing=None, bar=None, summary=None, **arguments):
+    return callbacks_for(given, settings(**arguments), checkpointing, bar, summary)
+
+
+def kinds(callbacks):
+    return [type(callback).__name__ for callback in callbacks]
+
+
+class Own(L.Callback):
+    pass
+
+
+class Stateful(L.Callback):
+    def __init__(self, key="Stateful"):
+        self.key = key
+
+    @property
+    def state_key(self):
+        return self.key
+
+    def state_dict(self):
+        return {"x": 1}
+
+
+# Loggers
+
+
+@pytest.mark.parametrize("given", [None, True])
+def test_a_logger_is_there_by_default_in_the_root_directory(given, tmp_path):
+    (logger,) = loggers_for(given, settings(tmp_path))
+    assert isinstance(logger, CSVLogger)
+    assert Path(logger.save_dir) == tmp_path
+
+
+def test_loggers_are_those_given(tmp_path):
+    first, second = CSVLogger(str(tmp_path)), CSVLogger(str(tmp_path), name="second")
+    assert loggers_for(False, settings()) == loggers_for([], settings()) == []
+    assert loggers_for(first, settings()) == [first]
+    assert loggers_for([first, second], settings()) == loggers_for(iter((first, second)), settings()) == [first, second]
+
+
+def test_a_short_run_logs_nowhere(tmp_path):
+    short = settings(tmp_path, fast_dev_run=True)
+    assert [type(logger) for logger in loggers_for(CSVLogger(str(tmp_path)), short)] == [DummyLogger]
+    assert loggers_for(False, short) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(3, "an int"), ("csv", "a str"), ([CSVLogger], "the class CSVLogger and not an object"), (object(), "an object")],
+)
+def test_what_is_no_logger_is_refused(given, said):
+    with pytest.raises(SettingsError, match=f"^logger holds {said}.*Use Logger objects"):
+        loggers_for(given, settings())
+
+
+# Callbacks
+
+
+def test_a_bar_a_summary_and_a_saver_are_there_by_default():
+    assert kinds(equipped()) == ["TQDMProgressBar", "ModelSummary", "ModelCheckpoint"]
+
+
+def test_what_is_ruled_out_is_not_there():
+    assert equipped(checkpointing=False, bar=False, summary=False) == []
+    assert kinds(equipped(checkpointing=False, bar=None, summary=False)) == ["TQDMProgressBar"]
+
+
+def test_a_callback_of_a_kind_stands_for_the_default_of_that_kind():
+    given = [TQDMProgressBar(), ModelSummary(), ModelCheckpoint(monitor="val")]
+    assert equipped(given, checkpointing=True, bar=True, summary=True) == given
+
+
+def test_callbacks_keep_their_order_and_those_that_save_come_last():
+    saver, first, second = ModelCheckpoint(), Own(), EarlyStopping("val")
+    assert equipped([saver, first, second], bar=False, summary=False) == [first, second, saver]
+
+
+def test_one_callback_needs_no_list():
+    own = Own()
+    assert equipped(own, False, False, False) == equipped((own,), False, False, False) == [own]
+
+
+def test_the_list_that_was_given_is_left_alone():
+    given = [Own()]
+    equipped(given)
+    assert len(given) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(3, "an int"), ([Own], "the class Own and not an object of it"), ("bar", "a str"), ([[Own()]], "a list of")],
+)
+def test_what_is_no_callback_is_refused(given, said):
+    with pytest.raises(SettingsError, match=f"^callbacks holds {said}.*Use objects of subclasses of leyden.Callback"):
+        equipped(given)
+
+
+@pytest.mark.parametrize(
+    ("argument", "callback", "said"),
+    [
+        ("checkpointing", ModelCheckpoint(), "enable_checkpointing=False, but callbacks has a ModelCheckpoint"),
+        ("bar", TQDMProgressBar(), "enable_progress_bar=False, but callbacks has a TQDMProgressBar"),
+        ("summary", ModelSummary(), "enable_model_summary=False, but callbacks has a ModelSummary"),
+    ],
+)
+def test_a_callback_that_is_ruled_out_is_a_contradiction(argument, callback, said):
+    with pytest.raises(SettingsError, match=said):
+        equipped([callback], **{argument: False})
+
+
+@pytest.mark.parametrize("argument", ["checkpointing", "bar", "summary"])
+def test_a_switch_that_is_none_is_refused(argument):
+    with pytest.raises(SettingsError, match=r"^enable_.*='no' is no switch\. Use True or False"):
+        equipped(**{argument: "no"})
+
+
+def test_two_bars_would_write_over_each_other():
+    with pytest.raises(SettingsError, match=r"2 progress bars \(TQDMProgressBar, TQDMProgressBar\).*Keep one"):
+        equipped([TQDMProgressBar(), TQDMProgressBar()])
+
+
+def test_two_states_under_one_key_could_not_be_told_apart():
+    with pytest.raises(SettingsError, match="share the state key 'Stateful'.*Override state_key in Stateful"):
+        equipped([Stateful(), Stateful()])
+    equipped([Stateful("a"), Stateful("b")])
+    equipped([Own(), Own()])
+
+
+# The checkpoint that a word names
+
+
+def fitted(root, **arguments):
+    """A saver after a fit that saved."""
+    saver = ModelCheckpoint(dirpath=root / "saved", **arguments)
+    trainer(root, saver, enable_checkpointing=None).fit(Tiny(), batches(1), batches(1))
+    return saver
+
+
+def test_a_path_is_taken_as_it_is_and_its_tilde_replaced(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert checkpoint_named("a/b.ckpt", FIT, False, []) == Path("a/b.ckpt")
+    assert checkpoint_named(Path("a.ckpt"), TEST, True, []) == Path("a.ckpt")
+    assert checkpoint_named("~/a.ckpt", FIT, False, []) == tmp_path / "a.ckpt"
+
+
+def test_a_fit_starts_anew_unless_told_otherwise(tmp_path):
+    assert checkpoint_named(None, FIT, False, [fitted(tmp_path)]) is None
+
+
+def test_evaluating_the_trainers_own_model_takes_its_best_checkpoint_and_says_so(tmp_path):
+    saver = fitted(tmp_path)
+    with pytest.warns(LeydenWarning, match="the best checkpoint of the last fit"):
+        assert checkpoint_named(None, TEST, True, [saver]) == Path(saver.best_model_path)
+    assert checkpoint_named(None, TEST, False, [saver]) is None
+    assert checkpoint_named(None, TEST, True, []) is None
+    assert checkpoint_named(None, TEST, True, [ModelCheckpoint()]) is None
+
+
+def test_best_and_last_name_what_a_saver_made(tmp_path):
+    saver = fitted(tmp_path, save_last=True)
+    assert checkpoint_named("best", TEST, False, [saver]) == Path(saver.best_model_path)
+    assert checkpoint_named("last", VALIDATE, False, [saver]) == Path(saver.last_model_path)
+    assert checkpoint_named("best", FIT, False, [ModelCheckpoint(), saver]) == Path(saver.best_model_path)
+
+
+def test_the_last_checkpoint_may_be_of_an_earlier_process_and_the_newest_counts(tmp_path):
+    fitted(tmp_path, save_last=True)
+    newer = tmp_path / "saved" / "last-v1.ckpt"
+    newer.write_bytes((tmp_path / "saved" / "last.ckpt").read_bytes())
+    os.utime(tmp_path / "saved" / "last.ckpt", (1, 1))
+    assert checkpoint_named("last", FIT, False, [ModelCheckpoint(dirpath=tmp_path / "saved", save_last=True)]) == newer
+
+
+def test_a_first_fit_from_the_last_checkpoint_starts_anew_and_says_so():
+    with pytest.warns(LeydenWarning, match="no such checkpoint, so training starts anew"):
+        assert checkpoint_named("last", FIT, False, []) is None
+
+
+@pytest.mark.parametrize(("word", "fn"), [("best", FIT), ("best", TEST), ("last", TEST)])
+def test_a_word_that_names_nothing_is_refused_with_the_callback_that_makes_it(word, fn):
+    with pytest.raises(SettingsError) as caught:
+        checkpoint_named(word, fn, True, [ModelCheckpoint()])
+    assert str(caught.value).startswith(f"ckpt_path='{word}', but this trainer has made no such checkpoint. Fit with")
+    assert "ModelCheckpoint(" in str(caught.value)
+
+
+@pytest.mark.parametrize("ckpt_path", [3, True, ["best"], b"best"])
+def test_what_is_no_path_is_refused(ckpt_path):
+    with pytest.raises(SettingsError) as caught:
+        checkpoint_named(ckpt_path, FIT, False, [])
+    assert str(caught.value).startswith(f"ckpt_path={ckpt_path!r} is no path.")
