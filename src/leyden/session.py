@@ -26,14 +26,14 @@ from leyden.core.metrics import Log, row
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
 from leyden.core.warnings import warn
-from leyden.data.loader import EvaluationData, TrainData
+from leyden.data.loader import TrainData
 from leyden.errors import DataError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
 from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
-from leyden.loop.run import Evaluation, Predictions, Run, Status
+from leyden.loop.run import Evaluation, EvaluationLoaders, Predictions, Run, Status
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng
 from leyden.runtime.signals import interactive, on_sigterm
@@ -179,7 +179,8 @@ class Session:
     def build_hooks(self) -> None:
         """Look again at who listens: at the start, and whenever a callback or a hook is added or taken away."""
         attached = Attached(self.log, self.build_hooks)
-        for listener in (self.module, *self.callbacks):
+        modules = (part for part in self.module.modules() if isinstance(part, Module))  # those inside may log too
+        for listener in (*modules, *self.callbacks):
             listener._attached = attached
         self.hooks.build(self.callbacks, self.module, self.trainer, ORIGINALS, self.log)
 
@@ -194,7 +195,7 @@ class Session:
                 )
         types = {type(callback) for callback in brought}
         kept = [callback for callback in self.callbacks if type(callback) not in types]
-        self.callbacks[:] = sorted([*kept, *brought], key=lambda callback: callback.saves)
+        self.callbacks[:] = sorted([*kept, *brought], key=lambda callback: callback.saves is True)
 
     def _restore(self) -> dict[str, Any] | None:
         if self.ckpt_path is None:
@@ -243,9 +244,10 @@ class Session:
         return self.asked_training_data
 
     @property
-    def evaluation_data(self) -> EvaluationData | None:
+    def evaluation_loaders(self) -> EvaluationLoaders | None:
         """The loaders of the evaluation, once they were asked for."""
-        return self.evaluation.data.loaded if self.evaluation is not None else None
+        asked = self.evaluation.data if self.evaluation is not None else None
+        return asked if asked is not None and asked.loaded is not None else None
 
     def dump(self, weights_only: bool) -> dict[str, Any]:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""

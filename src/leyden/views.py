@@ -21,11 +21,11 @@ from leyden.core.hooks import HookedList
 from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
-from leyden.data.loader import EvaluationData, TrainData
+from leyden.data.loader import TrainData
 from leyden.fit_loop import FitLoop
 from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
-from leyden.loop.run import Predictions, Status
+from leyden.loop.run import EvaluationLoaders, Predictions, Status
 from leyden.predict_loop import PredictLoop
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
@@ -432,16 +432,14 @@ class TrainerViews:
     def _training_data(self) -> TrainData | None:
         return self._fitted.asked_training_data if self._fitted is not None else None
 
-    def _evaluation_data(self, *fns: TrainerFn) -> EvaluationData | None:
-        asked = (session.evaluation_data for fn, session in reversed(self._sessions.items()) if fn in fns)
-        return next((data for data in asked if data is not None), None)
+    def _evaluation_loaders(self, *fns: TrainerFn) -> EvaluationLoaders | None:
+        asked = (session.evaluation_loaders for fn, session in reversed(self._sessions.items()) if fn in fns)
+        return next((loaders for loaders in asked if loaders is not None), None)
 
     def _loaders(self, *fns: TrainerFn) -> Any:
-        data = self._evaluation_data(*fns)
-        if data is None or not data.loaders:
-            return None
-        return data.loaders[0] if len(data.loaders) == 1 else data.loaders
+        loaders = self._evaluation_loaders(*fns)
+        return None if loaders is None else loaders.given
 
     def _sizes(self, *fns: TrainerFn) -> list[int | float]:
-        data = self._evaluation_data(*fns)
-        return [] if data is None else list(data.sizes)
+        loaders = self._evaluation_loaders(*fns)
+        return [] if loaders is None or loaders.loaded is None else list(loaders.loaded.sizes)

@@ -61,9 +61,10 @@ class Step(Protocol):
 
 
 class EvaluationLoaders(Protocol):
-    """Asks the program for its loaders at the first call; ``loaded`` is what it got, or None before."""
+    """Asks the program for its loaders at the first call: ``given`` is its answer, ``loaded`` what was made of it."""
 
     loaded: EvaluationData | None
+    given: Any
 
     def __call__(self) -> EvaluationData: ...
 
