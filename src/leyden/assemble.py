@@ -73,7 +73,7 @@ class Parts:
 def overridden(module: Module, name: str) -> bool:
     """Does the module have a method of its own under this name?"""
     method = getattr(module, name)
-    return getattr(method, "__func__", method) is not getattr(Module, name)
+    return method is not None and getattr(method, "__func__", method) is not getattr(Module, name)
 
 
 def optimizers_of(module: Module, log: Log) -> tuple[list[Optimizer], list[SchedulerConfig]]:
@@ -105,7 +105,8 @@ def assemble_evaluation(
     """
     kind, module = KINDS[fn], parts.module
     hooks: EvaluationHooks = getattr(parts.hooks, kind.hooks)
-    method = getattr(module, kind.step)
+    # a method that is set to None is one that is not there
+    method = getattr(module, kind.step) or partial(getattr(Module, kind.step), module)
     source = Source.of(kind.loader, given, parts.datamodule, module)
     data = EvaluationSource(
         source, getattr(parts.settings, kind.limit), kind.limit, partial(check_step, method, kind.step)

@@ -88,7 +88,7 @@ def callbacks_for(
         listed.append(ModelSummary())
     if not _has(listed, Checkpoint) and checkpointing is not False:
         listed.append(ModelCheckpoint())
-    listed.sort(key=lambda callback: callback.saves)
+    listed.sort(key=lambda callback: callback.saves is True)
     _check_keys(listed)
     return listed
 

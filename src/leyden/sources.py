@@ -112,7 +112,7 @@ def _defines(owner: DataHooks | None, name: Name) -> bool:
     if owner is None:
         return False
     method = getattr(owner, name)
-    return getattr(method, "__func__", method) is not getattr(DataHooks, name)
+    return method is not None and getattr(method, "__func__", method) is not getattr(DataHooks, name)
 
 
 def _ready(loader: Any, name: Name) -> None:

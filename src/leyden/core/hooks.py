@@ -139,8 +139,8 @@ class Hooks:
         for name in CALLBACK_ONLY_HOOKS:
             setattr(self, name, chain(name, heard(name, callbacks), None, [], log))
         name = "on_train_epoch_end"
-        early = heard(name, [c for c in callbacks if not c.monitors])
-        late = heard(name, [c for c in callbacks if c.monitors])
+        early = heard(name, [c for c in callbacks if c.monitors is not True])
+        late = heard(name, [c for c in callbacks if c.monitors is True])
         self.on_train_epoch_end = chain(name, early, answered(name), late, log)
         name = "on_validation_model_zero_grad"
         self.on_validation_model_zero_grad = chain(name, [], getattr(module, name), [], log)
@@ -166,7 +166,7 @@ def originals_of(base: type, names: frozenset[str]) -> dict[str, Any]:
 def overrides(listener: Any, originals: Mapping[str, Any], name: str) -> bool:
     """Does this object answer the hook with code of its own?"""
     method = getattr(listener, name)
-    return getattr(method, "__func__", method) is not originals[name]
+    return method is not None and getattr(method, "__func__", method) is not originals[name]
 
 
 def chain(name: str, first: list[Hook], answer: Hook | None, last: list[Hook], log: LogScope) -> Hook:

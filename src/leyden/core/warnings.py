@@ -18,6 +18,10 @@ class LeydenDeprecationWarning(DeprecationWarning):
     """Something that works and will not in a later version."""
 
 
+class LeydenRuntimeWarning(LeydenWarning, RuntimeWarning):
+    """The same about learning-rate schedulers, where programs expect a RuntimeWarning."""
+
+
 def warn(message: str, category: type[Warning] = LeydenWarning) -> None:
     """Warn at the nearest line that belongs to neither Leyden nor torch."""
     level = 2

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from leyden.core.described import described
-from leyden.core.warnings import warn
+from leyden.core.warnings import LeydenRuntimeWarning, warn
 from leyden.errors import ModuleError
 
 Interval = Literal["epoch", "step"]
@@ -108,7 +108,8 @@ def _read_scheduler(given: Any, monitor: str | None, optimizers: Sequence[Any]) 
         if unknown:
             warn(
                 f"configure_optimizers() returned an lr_scheduler dict with keys that have no meaning: "
-                f"{', '.join(unknown)}. Known are {', '.join(_SCHEDULER_KEYS)}."
+                f"{', '.join(unknown)}. Known are {', '.join(_SCHEDULER_KEYS)}.",
+                LeydenRuntimeWarning,
             )
         if "scheduler" not in given:
             raise ModuleError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, final
 
 from leyden.core.state import State
-from leyden.core.warnings import warn
+from leyden.core.warnings import LeydenRuntimeWarning, warn
 from leyden.errors import MonitorError
 from leyden.loop.optimizers import Interval, SchedulerConfig
 
@@ -67,5 +67,5 @@ class Schedulers:
             known = f"Logged so far: {', '.join(map(repr, metrics)) or 'nothing'}."
             if config.strict:
                 raise MonitorError(f"{problem}. {known} Log it with self.log(), or set 'strict': False to wait for it.")
-            warn(f"{problem}, so it does not step. {known}")
+            warn(f"{problem}, so it does not step. {known}", LeydenRuntimeWarning)
         return value
