@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from inspect import Parameter, signature
 from math import inf, nan
 from pathlib import Path
@@ -118,13 +119,15 @@ def test_a_limit_of_time_is_a_duration():
         ("deterministic", [None, True, False, "warn", 1], ["yes", "", 1.5, 2, [], ["warn"]]),
         (
             "val_check_interval",
-            [None, 1, 1.0, 0.25, 10, 10.0],
-            [0, -1, 0.0, 1.5, -0.5, "1", "00:01:00:00", True, nan, inf],
+            [None, 1, 1.0, 0.25, 10, 10.0, "00:01:00:00", timedelta(0), {"minutes": 1.5}],
+            [0, -1, 0.0, 1.5, -0.5, "1", "01:00:00", timedelta(-1), {}, {"years": 1}, True, nan, inf],
         ),
         *(
             (f"limit_{stage}_batches", [None, 0, 0.0, 0.5, 1.0, 1, 100, 100.0], [-1, -0.5, 1.5, "1", True, nan, inf])
             for stage in ("train", "val", "test", "predict")
         ),
+        ("overfit_batches", [None, 0, 0.0, 0.5, 1.0, 3], [-1, -0.5, 1.5, "1", True, nan, inf]),
+        ("reload_dataloaders_every_n_epochs", [0, 1, 2.0], [-1, 0.5, "1", True, None]),
         ("benchmark", [None, True, False, 1], ["yes", 2, []]),
         ("inference_mode", [True, False, 0, None], ["no", 2, []]),
         ("detect_anomaly", [True, False, 0, None], ["no", 2, []]),
@@ -191,11 +194,19 @@ def test_no_clipping_has_one_spelling_inside():
         ({"val_check_interval": 4}, inf, 4, 1),
         ({"val_check_interval": 15, "check_val_every_n_epoch": None}, 10, 15, None),
         ({"check_val_every_n_epoch": 3}, 10, inf, 3),
+        ({"check_val_every_n_epoch": None}, 10, inf, None),
+        ({"val_check_interval": "00:00:00:05"}, inf, inf, 1),
     ],
 )
 def test_the_interval_of_validation_is_a_count_or_a_fraction_of_the_epoch(arguments, batches, every, epochs):
     made = plan(batches, **arguments)
     assert (made.val_every, made.val_epochs) == (every, epochs)
+
+
+def test_an_interval_may_be_a_time():
+    made = plan(10, val_check_interval=timedelta(seconds=90), check_val_every_n_epoch=None)
+    assert (made.val_every, made.val_seconds, made.val_epochs) == (inf, 90, None)
+    assert plan(10).val_seconds == inf
 
 
 def test_a_fit_without_validation_has_no_interval_whatever_was_set():
@@ -212,11 +223,22 @@ def test_a_fraction_of_an_epoch_of_unknown_length_is_refused():
         plan(inf, val_check_interval=0.5)
 
 
-@pytest.mark.parametrize("interval", [1.0, 0.5, None])
+@pytest.mark.parametrize("interval", [1.0, 0.5])
 def test_counting_across_epochs_needs_a_count(interval):
     message = refused(check_val_every_n_epoch=None, val_check_interval=interval)
     assert message.startswith("check_val_every_n_epoch=None counts batches across epochs, but val_check_interval=")
     assert "whole number" in message
+
+
+# The same few batches
+
+
+def test_overfitting_limits_training_and_validation_and_overrules_their_own_limits():
+    made = settings(overfit_batches=0.5, limit_train_batches=3, limit_val_batches=4, limit_test_batches=5)
+    limits = (made.overfit_batches, made.limit_train_batches, made.limit_val_batches, made.limit_test_batches)
+    assert limits == (0.5, 0.5, 0.5, 5)
+    made = settings(overfit_batches=2, fast_dev_run=3)
+    assert (made.limit_train_batches, made.limit_val_batches, made.limit_test_batches, made.max_steps) == (2, 2, 3, 3)
 
 
 # A short run
@@ -297,11 +319,9 @@ def test_everything_unavailable_is_an_argument_of_the_trainer_whose_default_is_n
     [
         ("strategy", "ddp"),
         ("num_nodes", 2),
-        ("overfit_batches", 0.1),
         ("profiler", "simple"),
         ("barebones", True),
         ("plugins", [object()]),
-        ("reload_dataloaders_every_n_epochs", 1),
         ("model_registry", "somewhere"),
     ],
 )

@@ -93,7 +93,7 @@ def optimizers_of(module: Module, log: Log) -> tuple[list[Optimizer], list[Sched
 
 
 def assemble_evaluation(
-    parts: Parts, fn: TrainerFn, given: Any, no_grad: Callable[[], AbstractContextManager[Any]]
+    parts: Parts, fn: TrainerFn, given: Any, no_grad: Callable[[], AbstractContextManager[Any]], in_fit: bool = False
 ) -> Evaluation:
     """What ``evaluate`` or ``predict`` runs.
 
@@ -102,26 +102,33 @@ def assemble_evaluation(
         fn: which of the evaluations.
         given: loaders that the call was given, or None.
         no_grad: the context that turns gradients off.
+        in_fit: is it the validation inside training?
     """
     kind, module = KINDS[fn], parts.module
+    settings = parts.settings
     hooks: EvaluationHooks = getattr(parts.hooks, kind.hooks)
     # a method that is set to None is one that is not there
     method = getattr(module, kind.step) or partial(getattr(Module, kind.step), module)
     source = Source.of(kind.loader, given, parts.datamodule, module)
     data = EvaluationSource(
-        source, getattr(parts.settings, kind.limit), kind.limit, partial(check_step, method, kind.step)
+        source,
+        getattr(settings, kind.limit),
+        kind.limit,
+        partial(check_step, method, kind.step),
+        overfit=settings.overfit_batches if in_fit else 0,
+        renewal=(settings.reload_dataloaders_every_n_epochs if in_fit else 0, parts.state),
     )
     return Evaluation(
         stage=kind.stage,
         step_name=kind.step,
-        step=in_precision(bound_step(method), parts.settings.precision, parts.settings.device),
+        step=in_precision(bound_step(method), settings.precision, settings.device),
         module=module,
         hooks=hooks,
         log=parts.log,
         status=parts.status,
         state=parts.state,
         data=data,
-        to_device=way_to_device(module, parts.datamodule, parts.settings.device, parts.settings.precision),
+        to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
         write=parts.write,
         no_grad=no_grad,
     )

@@ -26,14 +26,14 @@ from leyden.core.metrics import Log, row
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
 from leyden.core.warnings import warn
-from leyden.data.loader import TrainData
+from leyden.data.loader import EvaluationData, TrainData
 from leyden.errors import DataError, ModuleError, SettingsError
 from leyden.loggers.logger import Logger
 from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
-from leyden.loop.run import Evaluation, EvaluationLoaders, Predictions, Run, Status
+from leyden.loop.run import Evaluation, Predictions, Run, Status
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng
 from leyden.runtime.signals import interactive, on_sigterm
@@ -240,14 +240,24 @@ class Session:
         """The training loader, asked for once: before training, or when ``configure_optimizers`` needs its length."""
         if self.asked_training_data is None:
             assert self.train is not None
-            self.asked_training_data = train_data(self.train, self.settings.limit_train_batches)
+            self.asked_training_data = train_data(self.train, self.settings)
         return self.asked_training_data
 
+    def renew_training_data(self) -> None:
+        """Ask for the training loader anew, in the epochs in which that is due."""
+        every, state, run = self.settings.reload_dataloaders_every_n_epochs, self.state, self.run
+        if every == 0 or run is None or state.epoch - state.asked < every:
+            return
+        state.asked = state.epoch
+        self.asked_training_data = None
+        run.data = self.training_data()
+        run.plan = self.settings.plan(run.data.size, self.validates)
+        run.data.combined.side_by_side()  # as Lightning does: it draws random numbers, like every iterator
+
     @property
-    def evaluation_loaders(self) -> EvaluationLoaders | None:
+    def evaluation_data(self) -> EvaluationData | None:
         """The loaders of the evaluation, once they were asked for."""
-        asked = self.evaluation.data if self.evaluation is not None else None
-        return asked if asked is not None and asked.loaded is not None else None
+        return self.evaluation.data.loaded if self.evaluation is not None else None
 
     def dump(self, weights_only: bool) -> dict[str, Any]:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
@@ -272,7 +282,7 @@ class Session:
 
 def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     """Train: everything before and after the loop of ``loop.fit``."""
-    s.state.stop = False
+    s.state.begin_fit()
     s.attach()
     s.train = Source.of("train_dataloader", train_given, s.datamodule, s.module)
     val = Source.of("val_dataloader", val_given, s.datamodule, s.module)
@@ -294,7 +304,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
         check_epochs(s.state, s.settings, where)
     s.module.zero_grad()  # gradients of an earlier run
-    s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad)
+    s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad, in_fit=True)
     at_edge = checkpoint is None or s.state.at in ("epoch_start", "epoch_end")
     if s.validates and s.settings.num_sanity_val_steps and at_edge:
         sanity_check(s, s.evaluation)
@@ -310,9 +320,10 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         return
     if s.validates and plan.validates_in(s.state.epoch):  # asked for now, as Lightning does, though it is needed later
         s.status.stage = RunningStage.VALIDATING
-        s.evaluation.data()
+        s.evaluation.data.ready()
         s.status.stage = RunningStage.TRAINING
     s.run = assemble_run(s.parts(), data, plan, s.optimizers, s.schedulers, s.evaluation)
+    s.run.renew_data = s.renew_training_data
     if checkpoint is not None:
         s.run.resume = resume_of(checkpoint)
         restore_scaler(checkpoint, s.run)

@@ -38,9 +38,12 @@ class Settings:
     limit_val_batches: int | float
     limit_test_batches: int | float
     limit_predict_batches: int | float
+    overfit_batches: int | float  # 0: off
     val_check_interval: int | float  # an int is a count of batches, a float a fraction of the epoch
+    val_check_seconds: float  # of training between validations; inf: val_check_interval counts
     check_val_every_n_epoch: int | None
     num_sanity_val_steps: float
+    reload_dataloaders_every_n_epochs: int  # 0: never
     log_every_n_steps: int
     accumulate_grad_batches: int
     gradient_clip_val: float
@@ -69,6 +72,7 @@ class Settings:
             accumulate=self.accumulate_grad_batches,
             val_every=self._val_every(training_batches) if validates else 0,
             val_epochs=self.check_val_every_n_epoch,
+            val_seconds=self.val_check_seconds,
             log_every=self.log_every_n_steps,
         )
 
@@ -93,12 +97,12 @@ class Settings:
                     "batches across epochs."
                 )
             return interval
-        if interval == 1.0:
+        if interval == 1.0 or self.val_check_seconds < inf:
             return inf
         if training_batches == inf:
             raise SettingsError(
                 f"val_check_interval={interval} is a fraction of an epoch, but the training loader has no length. "
-                "Give it a whole number of batches."
+                "Give it a whole number of batches, or a time."
             )
         return max(1, int(training_batches * interval))
 
@@ -118,9 +122,11 @@ def resolve(
     limit_val_batches: int | float | None,
     limit_test_batches: int | float | None,
     limit_predict_batches: int | float | None,
-    val_check_interval: int | float | None,
+    overfit_batches: int | float | None,
+    val_check_interval: int | float | str | timedelta | Mapping[str, float] | None,
     check_val_every_n_epoch: int | None,
     num_sanity_val_steps: int | None,
+    reload_dataloaders_every_n_epochs: int,
     log_every_n_steps: int | None,
     accumulate_grad_batches: int,
     gradient_clip_val: int | float | None,
@@ -142,13 +148,18 @@ def resolve(
         # a short run of each loop, to find mistakes: nothing else may end it or add to it
         max_epochs, max_steps, min_epochs, min_steps = 1, short, None, None
         limit_train_batches = limit_val_batches = limit_test_batches = limit_predict_batches = short
-        num_sanity_val_steps, val_check_interval, check_val_every_n_epoch = 0, 1.0, 1
+        num_sanity_val_steps, val_check_interval, check_val_every_n_epoch = 0, None, 1
+    overfit = _limit("overfit_batches", 0 if overfit_batches is None else overfit_batches)
+    if overfit:
+        limit_train_batches = limit_val_batches = overfit
+    seconds = inf
+    if isinstance(val_check_interval, (str, timedelta, Mapping)):
+        seconds, val_check_interval = seconds_of("val_check_interval", val_check_interval), None
     interval = _interval(1.0 if val_check_interval is None else val_check_interval)
-    if check_val_every_n_epoch is None and not isinstance(interval, int):
+    if check_val_every_n_epoch is None and val_check_interval is not None and not isinstance(interval, int):
         raise SettingsError(
-            f"check_val_every_n_epoch=None counts batches across epochs, but val_check_interval={interval} "
-            "is a fraction of "
-            "one. Give val_check_interval a whole number of batches."
+            f"check_val_every_n_epoch=None counts batches across epochs, but val_check_interval={interval} is a "
+            "fraction of one. Give val_check_interval a whole number of batches, or a time."
         )
     algorithm = _algorithm(gradient_clip_algorithm)
     device = resolve_device(accelerator, devices)
@@ -165,7 +176,9 @@ def resolve(
         limit_val_batches=_limit("limit_val_batches", limit_val_batches),
         limit_test_batches=_limit("limit_test_batches", limit_test_batches),
         limit_predict_batches=_limit("limit_predict_batches", limit_predict_batches),
+        overfit_batches=overfit,
         val_check_interval=interval,
+        val_check_seconds=seconds,
         check_val_every_n_epoch=(
             None
             if check_val_every_n_epoch is None
@@ -173,6 +186,9 @@ def resolve(
         ),
         num_sanity_val_steps=limit_without_minus_one(
             "num_sanity_val_steps", 2 if num_sanity_val_steps is None else num_sanity_val_steps
+        ),
+        reload_dataloaders_every_n_epochs=_count(
+            "reload_dataloaders_every_n_epochs", reload_dataloaders_every_n_epochs, least=0
         ),
         log_every_n_steps=_count("log_every_n_steps", 50 if log_every_n_steps is None else log_every_n_steps, least=0),
         accumulate_grad_batches=_count("accumulate_grad_batches", accumulate_grad_batches, least=1),
@@ -194,14 +210,12 @@ def resolve(
 UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
     "strategy": (("auto", "single_device", None), "Use strategy='auto' to train on one device."),
     "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
-    "overfit_batches": ((0, 0.0), "Use limit_train_batches=n with a loader that does not shuffle."),
     "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
     "barebones": (
         (False,),
         "Leave it out: what is not used costs nothing. Turn off logger and enable_checkpointing by name.",
     ),
     "plugins": ((None, [], ()), "Leave it out, and choose precision by its name."),
-    "reload_dataloaders_every_n_epochs": ((0,), "Leave it out, and let the dataset or sampler change its content."),
     "model_registry": ((None,), "Leave it out: Leyden has no hosted registry."),
 }
 
@@ -297,8 +311,8 @@ def _interval(value: Any) -> int | float:
         interval = _whole(interval)
     if interval is None or interval < 0:
         raise SettingsError(
-            f"val_check_interval={value!r} is not available. Use a whole number of batches, or a fraction "
-            "of an epoch up to 1.0."
+            f"val_check_interval={value!r} is no interval. Use a whole number of batches, a fraction of an epoch up to "
+            "1.0, or a time such as '00:01:00:00' for an hour."
         )
     if interval == 0:
         raise SettingsError(

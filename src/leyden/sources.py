@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import multiprocessing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.core.described import described
+from leyden.core.state import State
 from leyden.core.warnings import warn
-from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
-from leyden.data.samples import without_drop_last
+from leyden.data.combined import CombinedLoader, Mode
+from leyden.data.loader import EvaluationData, TrainData, check_loader
+from leyden.data.samples import has_own_order, in_order, without_drop_last
+from leyden.data.sizes import batches_of, length_of, limited
 from leyden.errors import DataError, ModuleError
 from leyden.runtime.seed import seed_worker, workers_are_seeded
+from leyden.settings import Settings
 
 Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
 
@@ -32,13 +38,30 @@ class Source:
 
     @classmethod
     def of(cls, name: Name, given: Any, datamodule: DataModule | None, module: Module) -> Source:
-        return cls(name, given, next((owner for owner in (datamodule, module) if _defines(owner, name)), None))
+        """With a data module, the module's own loaders are not asked for, as in Lightning."""
+        owner = module if datamodule is None else datamodule
+        return cls(name, given, owner if _defines(owner, name) else None)
 
     @property
     def defined(self) -> bool:
         return self.given is not None or self.owner is not None
 
-    def ask(self) -> Any:
+    def loaders(self, mode: Mode) -> CombinedLoader:
+        """The loaders, combined in this mode unless the program has combined them itself.
+
+        Raises:
+            DataError: something among them is no loader.
+        """
+        found = self._ask()
+        _warn_of_tensors(found, self.name)
+        if isinstance(found, CombinedLoader):  # with limits of its own, which those of the run replace
+            found, mode = found.iterables, found.mode
+        combined = CombinedLoader(found, mode)
+        for loader in combined.flattened:
+            _ready(loader, self.name)
+        return combined
+
+    def _ask(self) -> Any:
         if self.given is not None:
             return self.given
         if self.owner is None:
@@ -52,74 +75,108 @@ class Source:
         return loaders
 
 
-def train_data(source: Source, limit: int | float) -> TrainData:
-    """The training loader of a run.
+def train_data(source: Source, settings: Settings) -> TrainData:
+    """The training loaders of a run.
 
     Raises:
-        DataError: there is none, or it is several at once.
+        DataError: something among them is no loader, or they are to be run one after the other.
+        SettingsError: the limit does not fit their length.
     """
-    loader = source.ask()
-    if isinstance(loader, (list, tuple, Mapping)):
+    loaders = source.loaders("max_size_cycle")
+    if loaders.mode == "sequential":
         raise DataError(
-            f"the training loader is a {type(loader).__name__}, which stands for several loaders at once; "
-            "this version trains "
-            "on one. Return one DataLoader. For a list of ready-made batches, use DataLoader(batches, batch_size=None)."
+            "the training loaders are a CombinedLoader with the mode 'sequential', in which training has no meaning: "
+            "its loaders would not be told apart. Use 'min_size', 'max_size_cycle' or 'max_size', or a ConcatDataset."
         )
-    _ready(loader, source.name)
-    return TrainData(loader, batches_of(loader, limit, "limit_train_batches"))
+    if settings.overfit_batches:
+        _put_in_order(loaders, source.name, settings.overfit_batches)
+    kind = type(loaders.iterables).__name__
+    return TrainData(loaders, limited(loaders.size, settings.limit_train_batches, "limit_train_batches", kind))
 
 
 @final
 class EvaluationSource:
-    """The loaders of an evaluation, asked for at the first call and kept."""
+    """The loaders of an evaluation, asked for at the first call and kept.
 
-    def __init__(self, source: Source, limit: int | float, argument: str, check_loaders: Callable[[int], None]) -> None:
+    Args:
+        source: where they come from.
+        limit: how many batches to take of each.
+        argument: the name of the limit, for messages.
+        check_loaders: sees whether the step can run so many loaders.
+        overfit: the value of ``overfit_batches`` that they are not shuffled for, or 0.
+        renewal: epochs after which they are asked for anew, or 0, and where the run is.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        limit: int | float,
+        argument: str,
+        check_loaders: Callable[[int], None],
+        overfit: int | float,
+        renewal: tuple[int, State],
+    ) -> None:
         self.loaded: EvaluationData | None = None
-        self.given: Any = None  # a loader, or a list or dict of them, as the program has it
         self._source = source
         self._limit = limit
         self._argument = argument
-        self._check_loaders = check_loaders  # can the step run so many?
+        self._check_loaders = check_loaders
+        self._overfit = overfit
+        self._every, self._state = renewal
 
-    def __call__(self) -> EvaluationData:
-        if self.loaded is None:
-            self.given = self._source.ask()
-            loaders = _listed(self.given)
-            for loader in loaders:
-                _ready(loader, self._source.name)
-            if self._source.name == "predict_dataloader":
-                loaders = [without_drop_last(loader) for loader in loaders]
-            self._check_loaders(len(loaders))
-            self.loaded = EvaluationData(
-                loaders, [batches_of(loader, self._limit, self._argument) for loader in loaders]
-            )
+    def __call__(self, renew: bool = True) -> EvaluationData:
+        state = self._state
+        due = self._every > 0 and (state.val_asked == 0 or state.epoch + 1 - state.val_asked >= self._every)
+        if self.loaded is None or (renew and due):
+            self.loaded = self._load()
+        if renew and due:
+            state.val_asked = state.epoch + 1
         return self.loaded
 
+    def ready(self) -> None:
+        """Have the loaders before the first validation; they are those of its epoch."""
+        if self.loaded is None:
+            self.loaded = self._load()
+        if self._every:
+            self._state.val_asked = self._state.val_asked or self._state.epoch + 1
 
-def _listed(loaders: Any) -> list[Any]:
-    match loaders:
-        case None:
-            return []
-        case Mapping():
-            return list(loaders.values())
-        case list() | tuple():
-            return list(loaders)
-        case _:
-            return [loaders]
+    def _load(self) -> EvaluationData:
+        if self._limit == 0:
+            return EvaluationData(CombinedLoader([], "sequential"), [])
+        loaders = self._source.loaders("sequential")
+        if self._source.name == "predict_dataloader":
+            if loaders.mode != "sequential":
+                raise DataError(
+                    f"the loaders of predict() are a CombinedLoader with the mode {loaders.mode!r}, in which a "
+                    "prediction would not belong to one loader. Use the mode 'sequential', or a list of loaders."
+                )
+            if any(isinstance(getattr(loader, "sampler", None), RandomSampler) for loader in loaders.flattened):
+                warn(f"{self._source.name} shuffles, so predictions do not come in the order of its dataset.")
+            loaders.flattened = [without_drop_last(loader) for loader in loaders.flattened]
+        if self._overfit:
+            _put_in_order(loaders, self._source.name, self._overfit)
+        sizes = [batches_of(loader, self._limit, self._argument) for loader in loaders.flattened]
+        data = EvaluationData(loaders, sizes)
+        self._check_loaders(data.streams)
+        return data
 
 
-def _defines(owner: DataHooks | None, name: Name) -> bool:
-    if owner is None:
-        return False
+def _defines(owner: DataHooks, name: Name) -> bool:
     method = getattr(owner, name)
     return method is not None and getattr(method, "__func__", method) is not getattr(DataHooks, name)
 
 
 def _ready(loader: Any, name: Name) -> None:
     """Check a loader, and give its workers random streams of their own where ``seed_everything`` asked for it."""
-    checked_loader(loader, name)
-    if isinstance(loader, DataLoader) and loader.worker_init_fn is None and workers_are_seeded():
-        loader.worker_init_fn = seed_worker
+    check_loader(loader, name)
+    if isinstance(loader, DataLoader):
+        if loader.worker_init_fn is None and workers_are_seeded():
+            loader.worker_init_fn = seed_worker
+        if _starts_workers_anew(loader):
+            warn(
+                f"{name} starts its {loader.num_workers} worker processes anew in every epoch, which takes seconds "
+                "where processes are spawned. Use DataLoader(persistent_workers=True)."
+            )
     if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
         warn(
             f"{name} is the dataset {type(loader).__name__} itself, so each of its samples counts as a batch. "
@@ -129,4 +186,35 @@ def _ready(loader: Any, name: Name) -> None:
         warn(
             f"{name} has no batches, so it is skipped. Check the length of its dataset, and drop_last if a "
             "batch is larger than it."
+        )
+
+
+def _starts_workers_anew(loader: DataLoader[Any]) -> bool:
+    if not loader.num_workers or loader.persistent_workers:
+        return False
+    chosen = loader.multiprocessing_context or multiprocessing
+    # To ask without allow_none would choose the method for the whole program.
+    return (chosen.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]) == "spawn"
+
+
+def _warn_of_tensors(loaders: Any, name: Name) -> None:
+    """Lightning takes a list of tensors as a list of loaders, and so does Leyden, which says so."""
+    if isinstance(loaders, (list, tuple)) and loaders and all(isinstance(one, Tensor) for one in loaders):
+        warn(
+            f"{name} is a {type(loaders).__name__} of {len(loaders)} tensors, which are taken as {len(loaders)} "
+            "loaders that give the rows of one tensor each. If the tensors are batches, use "
+            "DataLoader(tensors, batch_size=None)."
+        )
+
+
+def _put_in_order(loaders: CombinedLoader, name: Name, overfit: int | float) -> None:
+    """Replace the loaders by some that do not shuffle, so that every epoch has the same batches."""
+    ordered = [in_order(loader) for loader in loaders.flattened]
+    if any(new is not old for new, old in zip(ordered, loaders.flattened, strict=True)):
+        warn(f"overfit_batches={overfit} repeats the same batches, so {name} gives them in the order of its dataset.")
+        loaders.flattened = ordered
+    if any(has_own_order(loader) for loader in ordered):
+        warn(
+            f"{name} has a batch sampler of its own, whose order overfit_batches={overfit} leaves alone. If it "
+            "shuffles, each epoch has other batches; use DataLoader(shuffle=False)."
         )

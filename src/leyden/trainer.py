@@ -50,8 +50,9 @@ class Trainer(TrainerViews):
         limit_val_batches: of each validation loader.
         limit_test_batches: of each test loader.
         limit_predict_batches: of each prediction loader.
-        overfit_batches: 0; others come with the data options.
-        val_check_interval: validate every so many batches (int) or this fraction of an epoch (float).
+        overfit_batches: train and validate on the same few batches, a number or a fraction, without shuffling.
+        val_check_interval: validate every so many batches (int), in this fraction of an epoch (float), or after a time:
+            "DD:HH:MM:SS", a timedelta, or a dict of its arguments.
         check_val_every_n_epoch: validate in every n-th epoch; None counts val_check_interval across epochs.
         num_sanity_val_steps: validation batches to run before training; -1 for all (default: 2).
         log_every_n_steps: optimizer steps between two rows of step metrics (default: 50).
@@ -70,7 +71,7 @@ class Trainer(TrainerViews):
         barebones: False; it would remove nothing, since nothing idle costs anything.
         plugins: None; they come with training on several devices.
         sync_batchnorm: has no effect on one device.
-        reload_dataloaders_every_n_epochs: 0; others come with the data options.
+        reload_dataloaders_every_n_epochs: ask for the loaders anew after so many epochs; 0: never.
         default_root_dir: where loggers and checkpoints write (default: the current directory).
         enable_autolog_hparams: write the hyperparameters of module and data module to the loggers.
         model_registry: None; Leyden has no hosted registry.
@@ -100,7 +101,7 @@ class Trainer(TrainerViews):
         limit_test_batches: int | float | None = None,
         limit_predict_batches: int | float | None = None,
         overfit_batches: int | float = 0.0,
-        val_check_interval: int | float | None = None,
+        val_check_interval: int | float | str | timedelta | Mapping[str, float] | None = None,
         check_val_every_n_epoch: int | None = 1,
         num_sanity_val_steps: int | None = None,
         log_every_n_steps: int | None = None,
@@ -127,11 +128,9 @@ class Trainer(TrainerViews):
         refuse_unavailable(
             strategy=strategy,
             num_nodes=num_nodes,
-            overfit_batches=overfit_batches,
             profiler=profiler,
             barebones=barebones,
             plugins=plugins,
-            reload_dataloaders_every_n_epochs=reload_dataloaders_every_n_epochs,
             model_registry=model_registry,
         )
         self.settings = resolve(
@@ -148,9 +147,11 @@ class Trainer(TrainerViews):
             limit_val_batches=limit_val_batches,
             limit_test_batches=limit_test_batches,
             limit_predict_batches=limit_predict_batches,
+            overfit_batches=overfit_batches,
             val_check_interval=val_check_interval,
             check_val_every_n_epoch=check_val_every_n_epoch,
             num_sanity_val_steps=num_sanity_val_steps,
+            reload_dataloaders_every_n_epochs=reload_dataloaders_every_n_epochs,
             log_every_n_steps=log_every_n_steps,
             accumulate_grad_batches=accumulate_grad_batches,
             gradient_clip_val=gradient_clip_val,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from math import ceil, inf
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from leyden.core.hooks import HookedList
 from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
-from leyden.data.loader import TrainData
+from leyden.data.loader import EvaluationData, TrainData
 from leyden.fit_loop import FitLoop
 from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
-from leyden.loop.run import EvaluationLoaders, Predictions, Status
+from leyden.loop.run import Predictions, Status
 from leyden.predict_loop import PredictLoop
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
@@ -195,28 +196,32 @@ class TrainerViews:
         return self.settings.log_every_n_steps
 
     @property
-    def val_check_interval(self) -> int | float:
-        return self.settings.val_check_interval
+    def val_check_interval(self) -> int | float | timedelta:
+        """Training batches between two validations (int), a fraction of the epoch (float), or a time."""
+        seconds = self.settings.val_check_seconds
+        return self.settings.val_check_interval if seconds == inf else timedelta(seconds=seconds)
 
     @property
     def check_val_every_n_epoch(self) -> int | None:
         return self.settings.check_val_every_n_epoch
 
     @property
-    def val_check_batch(self) -> float:
-        """Training batches between two validations; inf before fit has seen the loader."""
+    def val_check_batch(self) -> float | None:
+        """Training batches between two validations, None where time decides; inf before fit has seen the loader."""
         run = self._fitted.run if self._fitted is not None else None
+        if self.settings.val_check_seconds < inf:
+            return None
         if run is None:
             return inf
         return run.data.size if run.plan.val_every == inf else run.plan.val_every
 
     @property
-    def overfit_batches(self) -> float:
-        return 0.0
+    def overfit_batches(self) -> int | float:
+        return self.settings.overfit_batches
 
     @property
     def reload_dataloaders_every_n_epochs(self) -> int:
-        return 0
+        return self.settings.reload_dataloaders_every_n_epochs
 
     @property
     def num_sanity_val_steps(self) -> int | float:
@@ -432,14 +437,14 @@ class TrainerViews:
     def _training_data(self) -> TrainData | None:
         return self._fitted.asked_training_data if self._fitted is not None else None
 
-    def _evaluation_loaders(self, *fns: TrainerFn) -> EvaluationLoaders | None:
-        asked = (session.evaluation_loaders for fn, session in reversed(self._sessions.items()) if fn in fns)
-        return next((loaders for loaders in asked if loaders is not None), None)
+    def _evaluation_data(self, *fns: TrainerFn) -> EvaluationData | None:
+        asked = (session.evaluation_data for fn, session in reversed(self._sessions.items()) if fn in fns)
+        return next((data for data in asked if data is not None), None)
 
     def _loaders(self, *fns: TrainerFn) -> Any:
-        loaders = self._evaluation_loaders(*fns)
-        return None if loaders is None else loaders.given
+        data = self._evaluation_data(*fns)
+        return data.loader if data is not None and data.sizes else None
 
     def _sizes(self, *fns: TrainerFn) -> list[int | float]:
-        loaders = self._evaluation_loaders(*fns)
-        return [] if loaders is None or loaders.loaded is None else list(loaders.loaded.sizes)
+        data = self._evaluation_data(*fns)
+        return [] if data is None else list(data.sizes)

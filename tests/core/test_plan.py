@@ -88,6 +88,24 @@ def test_an_interval_across_epochs_counts_the_batches_of_the_run():
     assert not plan.validates(State(epoch=1, batch=3, batches=10, last=True))
 
 
+def test_without_an_interval_to_count_validation_comes_after_the_last_batch_of_each_epoch():
+    assert Plan(val_epochs=None).validates(State(batch=2, batches=5, last=True))
+    assert not Plan(val_epochs=None).validates(State(batch=2, batches=6))
+
+
+@pytest.mark.parametrize("val_epochs", [1, None])
+def test_validation_comes_after_so_much_time_of_training(val_epochs):
+    plan = Plan(val_seconds=60, val_epochs=val_epochs)
+    assert plan.validates(State(batch=3, unvalidated=60.0))
+    assert not plan.validates(State(batch=7, unvalidated=59.9, last=True))
+    assert plan.validates(State(batch=3, stop=True))
+
+
+def test_validation_by_time_waits_for_an_epoch_that_may_validate():
+    assert not Plan(val_seconds=60, val_epochs=2).validates(State(epoch=0, unvalidated=100.0))
+    assert Plan(val_seconds=60, val_epochs=2).validates(State(epoch=1, unvalidated=100.0))
+
+
 @pytest.mark.parametrize("val_every", [inf, 2])
 def test_validation_falls_into_every_nth_epoch(val_every):
     plan = Plan(val_every=val_every, val_epochs=3)

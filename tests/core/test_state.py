@@ -7,7 +7,20 @@ import pytest
 from leyden.core.state import State
 from leyden.errors import FormatError
 
-SOMEWHERE = State(epoch=2, batch=3, batches=13, step=7, stepped=6, log_step=5, last=True, stop=True, at="validate")
+SOMEWHERE = State(
+    epoch=2,
+    batch=3,
+    batches=13,
+    step=7,
+    stepped=6,
+    log_step=5,
+    unvalidated=1.5,
+    asked=1,
+    val_asked=2,
+    last=True,
+    stop=True,
+    at="validate",
+)
 
 
 def test_a_batch_is_counted_in_its_epoch_and_in_the_run():
@@ -36,6 +49,12 @@ def test_beginning_a_batch_says_whether_it_is_the_last():
     assert state.last
     state.begin_batch(last=False)
     assert not state.last
+
+
+def test_training_begins_with_the_counters_of_the_run_before():
+    state = State(epoch=2, batches=14, step=14, unvalidated=3.0, asked=1, val_asked=2, stop=True)
+    state.begin_fit()
+    assert state == State(epoch=2, batches=14, step=14, asked=2)
 
 
 def test_counting_an_epoch_begins_the_next_one():

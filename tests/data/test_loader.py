@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import sys
 from math import inf
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, TensorDataset
 
 from leyden.core.warnings import LeydenWarning
-from leyden.data.loader import EvaluationData, TrainData, batches_of, checked_loader, length_of
-from leyden.errors import DataError, FormatError, MismatchError, SettingsError
+from leyden.data.combined import CombinedLoader
+from leyden.data.loader import EvaluationData, TrainData, check_loader
+from leyden.errors import DataError, FormatError, MismatchError
 
 
 class Stream(IterableDataset):
@@ -30,6 +32,8 @@ class Batches:
         self.items, self.length = items, len(items) if length is None else length
 
     def __len__(self):
+        if self.length is TypeError:
+            raise TypeError
         return self.length
 
     def __iter__(self):
@@ -39,8 +43,8 @@ class Batches:
 class Stateful(Batches):
     """A loader that keeps its own position: an iterator that is made after loading goes on, every other begins."""
 
-    def __init__(self, items):
-        super().__init__(items)
+    def __init__(self, items, length=None):
+        super().__init__(items, length)
         self.position = self.begin_at = 0
 
     def __iter__(self):
@@ -94,74 +98,10 @@ def taken(data, count):
     return listed(first), data.state_dict(), batches
 
 
-# How many batches
-
-
-@pytest.mark.parametrize(
-    ("loader", "length"),
-    [
-        ([1, 2, 3], 3),
-        (DataLoader(numbers(5), 2), 3),
-        (DataLoader(numbers(5), 2, drop_last=True), 2),
-        (DataLoader(Stream(), 2), None),
-        ((number for number in range(3)), None),
-        (Batches([]), 0),
-    ],
-)
-def test_the_length_of_a_loader_is_known_where_it_tells(loader, length):
-    assert length_of(loader) == length
-
-
-@pytest.mark.parametrize("error", [TypeError, NotImplementedError])
-def test_a_length_that_is_only_pretended_is_no_length(error):
-    class Pretends:
-        def __len__(self):
-            raise error
-
-        def __iter__(self):
-            return iter(())
-
-    assert length_of(Pretends()) is None
-
-
-@pytest.mark.parametrize(
-    ("length", "limit", "count"),
-    [
-        *((10, 1.0, 10), (10, 0.25, 2), (10, 0.1, 1), (10, 0.0, 0)),
-        *((10, 3, 3), (10, 0, 0), (10, 20, 10)),
-        *((0, 1.0, 0), (0, 0.5, 0), (0, 4, 0)),
-    ],
-)
-def test_a_limit_is_a_count_if_it_is_whole_and_else_a_fraction(length, limit, count):
-    taken = batches_of(range(length), limit, "limit_train_batches")
-    assert (taken, type(taken)) == (count, int)
-
-
-@pytest.mark.parametrize(("limit", "count"), [(1.0, inf), (0.0, 0), (3, 3), (0, 0)])
-def test_a_loader_without_a_length_can_be_taken_whole_not_at_all_or_by_count(limit, count):
-    assert batches_of(iter([]), limit, "limit_val_batches") == count
-
-
-def test_a_fraction_of_a_loader_without_a_length_is_refused():
-    with pytest.raises(SettingsError, match=r"limit_val_batches=0\.5 is a fraction, but DataLoader has no length"):
-        batches_of(DataLoader(Stream()), 0.5, "limit_val_batches")
-
-
-def test_a_fraction_that_leaves_no_batch_is_refused_with_a_limit_that_leaves_one():
-    with pytest.raises(SettingsError, match=r"limit_test_batches=0\.1 of 4 .* Use limit_test_batches=1 for one"):
-        batches_of(range(4), 0.1, "limit_test_batches")
-
-
-def test_a_loader_that_is_missing_or_cannot_be_iterated_is_refused():
-    with pytest.raises(DataError, match=r"no train_dataloader.*define train_dataloader\(\)"):
-        checked_loader(None, "train_dataloader")
-    with pytest.raises(DataError, match="val_dataloader is an int, which cannot be iterated"):
-        checked_loader(3, "val_dataloader")
-
-
-@pytest.mark.parametrize("loader", [[1], iter([1]), DataLoader(numbers(1)), range(3)])
-def test_anything_that_can_be_iterated_is_a_loader(loader):
-    assert checked_loader(loader, "train_dataloader") is loader
+@pytest.mark.parametrize(("loader", "found"), [(None, "None"), (3, "an int")])
+def test_what_cannot_be_iterated_is_no_loader(loader, found):
+    with pytest.raises(DataError, match=f"val_dataloader is or holds {found}, which cannot be iterated"):
+        check_loader(loader, "val_dataloader")
 
 
 def test_a_loader_that_can_only_be_indexed_is_a_loader():
@@ -169,11 +109,8 @@ def test_a_loader_that_can_only_be_indexed_is_a_loader():
         def __getitem__(self, index):
             return [10, 20][index]
 
-    loader = Indexed()
-    assert listed(TrainData(checked_loader(loader, "train_dataloader"), inf).batches(0, 0)) == [
-        (0, 10, False),
-        (1, 20, True),
-    ]
+    check_loader(Indexed(), "train_dataloader")
+    assert listed(TrainData(Indexed(), inf).batches(0, 0)) == [(0, 10, False), (1, 20, True)]
 
 
 # The batches of training
@@ -258,15 +195,57 @@ def test_an_iterator_that_was_opened_before_is_the_one_that_is_used():
     assert listed(data.batches(0, 1)) == [(0, "c", False), (1, "d", True)]
 
 
-def test_samplers_are_told_the_epoch_each_once():
-    class Sampler(RandomSampler):
-        def set_epoch(self, epoch):
-            told.append(epoch)
+class Telling(RandomSampler):
+    """Writes down the epochs that it is told."""
 
+    def __init__(self, told):
+        super().__init__(range(4))
+        self.told = told
+
+    def set_epoch(self, epoch):
+        self.told.append(epoch)
+
+
+def test_samplers_are_told_the_epoch_each_once():
     told = []
-    data = TrainData(DataLoader(range(4), 2, sampler=Sampler(range(4))), 2)
-    listed(data.batches(0, epoch=3))
-    assert told == [3]
+    alone = DataLoader(range(4), 2, sampler=Telling(told))
+    inside = DataLoader(range(4), batch_sampler=BatchSampler(Telling(told), 2, drop_last=False))
+    listed(TrainData([alone, inside, alone], 2).batches(0, epoch=3))
+    assert told == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("mode", "batches"),
+    [
+        ("min_size", [(0, [1, 10], False), (1, [2, 20], True)]),
+        ("max_size_cycle", [(0, [1, 10], False), (1, [2, 20], False), (2, [3, 10], True)]),
+        ("max_size", [(0, [1, 10], False), (1, [2, 20], False), (2, [3, None], True)]),
+    ],
+)
+@pytest.mark.parametrize("sized", [True, False])
+def test_several_loaders_are_trained_on_side_by_side(mode, batches, sized):
+    loaders = [Batches([1, 2, 3]), Batches([10, 20])]
+    if not sized:
+        loaders = [Batches(loader.items, TypeError) for loader in loaders]
+    data = TrainData(CombinedLoader(loaders, mode), len(batches) if sized else inf)
+    assert listed(data.batches(0, 0)) == batches
+    assert data.loader is data.combined.iterables
+
+
+def test_the_longest_of_several_loaders_decides_unless_they_are_combined_otherwise():
+    assert [batch for _, batch, _ in TrainData({"a": "xyz", "b": range(1)}, 3).batches(0, 0)] == [
+        {"a": "x", "b": 0},
+        {"a": "y", "b": 0},
+        {"a": "z", "b": 0},
+    ]
+
+
+def test_an_iterator_is_let_go_of_at_the_end_of_its_epoch():
+    iterator = iter("ab")
+    data = TrainData(iterator, inf)
+    before = sys.getrefcount(iterator)
+    listed(data.batches(0, 0))
+    assert sys.getrefcount(iterator) == before
 
 
 # The position to resume from
@@ -328,7 +307,7 @@ def test_a_save_between_two_epochs_has_the_generators_as_they_are():
 
 def test_a_loader_with_a_state_of_its_own_is_asked_for_it():
     _, saved, rest = taken(TrainData(Stateful("abcd"), 4), 2)
-    assert saved["loader"] == {"position": 2}
+    assert saved["loaders"] == [{"position": 2}]
     other = TrainData(Stateful("abcd"), 4)
     other.rewind(saved, 2, epoch=0)
     assert listed(other.batches(2, 0)) == listed(rest) == [(2, "c", False), (3, "d", True)]
@@ -342,6 +321,63 @@ def test_a_loader_with_a_state_of_its_own_that_was_saved_between_two_epochs_begi
     other.rewind(saved, 0, epoch=1)
     assert other.state_dict()["begun"] == {}
     assert listed(other.batches(0, 1)) == listed(data.batches(0, 1)) == [(0, "a", False), (1, "b", True)]
+
+
+def test_a_state_is_that_before_the_batch_that_was_read_ahead():
+    _, saved, rest = taken(TrainData(Stateful("abcd", TypeError), inf), 2)
+    assert saved["loaders"] == [{"position": 2}]
+    other = TrainData(Stateful("abcd", TypeError), inf)
+    other.rewind(saved, 2, epoch=0)
+    assert listed(other.batches(2, 0)) == listed(rest) == [(2, "c", False), (3, "d", True)]
+
+
+def combined(seed, mode, stateful=False):
+    """Three loaders of other lengths: shuffled by a generator, shuffled by the global one, and drawn item by item."""
+    short = Stateful([10, 11, 12]) if stateful else DataLoader(range(3), batch_size=None, shuffle=True)
+    loaders = CombinedLoader({"a": shuffled(seed), "b": [short, DataLoader(Noisy(), 3)]}, mode)
+    return TrainData(loaders, int(loaders.size))
+
+
+def shown(batches):
+    return [
+        (index, batch["a"].tolist(), *(None if one is None else torch.as_tensor(one).tolist() for one in batch["b"]))
+        for index, batch, _ in batches
+    ]
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+@pytest.mark.parametrize("done", [1, 2])
+@pytest.mark.parametrize("mode", ["min_size", "max_size_cycle", "max_size"])
+def test_several_loaders_go_on_where_they_were_saved(mode, done, stateful):
+    torch.manual_seed(1)
+    data = combined(1, mode, stateful)
+    batches = data.batches(0, epoch=0)
+    for _ in range(done):
+        next(batches)
+    saved, random = data.state_dict(), torch.get_rng_state()
+    expected = shown(batches), shown(data.batches(0, 1))
+    torch.manual_seed(2)
+    other = combined(2, mode, stateful)
+    other.rewind(saved, done, epoch=0)
+    torch.set_rng_state(random)
+    assert (shown(other.batches(done, 0)), shown(other.batches(0, 1))) == expected
+
+
+def test_a_loader_with_a_state_that_has_started_again_ends_the_cycle_in_time():
+    def data():
+        return TrainData([Stateful("ab"), Stateful("xyzw")], 4)
+
+    _, saved, rest = taken(data(), 3)
+    assert saved["ended"] == [True, False]
+    other = data()
+    other.rewind(saved, 3, epoch=0)
+    assert listed(other.batches(3, 0)) == listed(rest) == [(3, ["b", "w"], True)]
+
+
+def test_a_position_in_another_number_of_loaders_is_refused():
+    _, saved, _ = taken(TrainData([range(3), range(3)], 3), 1)
+    with pytest.raises(MismatchError, match="made with 2 training loaders, but there are 1"):
+        TrainData(range(3), 3).rewind(saved, 1, epoch=0)
 
 
 def test_loaders_with_and_without_a_length_are_rewound_alike():
@@ -374,6 +410,9 @@ NO_STATE = torch.zeros(3, dtype=torch.uint8)
         lambda saved: {},
         lambda saved: {name: saved[name] for name in ("begun", "generators")},
         lambda saved: saved | {"begun": []},
+        lambda saved: saved | {"loaders": {}},
+        lambda saved: saved | {"ended": [1]},
+        lambda saved: saved | {"ended": [True, True]},
         lambda saved: saved | {"begun": {"random": saved["begun"]["random"]}},
         lambda saved: saved | {"begun": saved["begun"] | {"generators": 3}},
         lambda saved: saved | {"begun": saved["begun"] | {"generators": [NO_STATE]}},
@@ -396,21 +435,46 @@ def test_a_malformed_position_is_refused_and_leaves_the_generators_alone(spoil):
 # The batches of an evaluation
 
 
+def evaluation(loaders, sizes, mode="sequential"):
+    return EvaluationData(CombinedLoader(loaders, mode), sizes)
+
+
 def test_loaders_are_run_one_after_the_other():
-    data = EvaluationData(["ab", [1, 2]], [2, 2])
-    assert list(data.batches()) == [(0, 0, "a"), (0, 1, "b"), (1, 0, 1), (1, 1, 2)]
+    data = evaluation(["ab", [1, 2]], [2, 2])
+    assert list(data.batches(0)) == [("a", 0, 0), ("b", 1, 0), (1, 0, 1), (2, 1, 1)]
+    assert data.streams == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "sizes", "batches"),
+    [
+        ("min_size", [2, 1], [({"x": "a", "y": 1}, 0, 0)]),
+        ("max_size_cycle", [2, 1], [({"x": "a", "y": 1}, 0, 0), ({"x": "b", "y": 2}, 1, 0)]),
+        (
+            "max_size",
+            [inf, 1],
+            [({"x": x, "y": y}, i, 0) for i, (x, y) in enumerate([("a", 1), ("b", 2), ("c", None)])],
+        ),
+        ("max_size", [1, 1], [({"x": "a", "y": 1}, 0, 0)]),
+    ],
+)
+def test_loaders_that_are_combined_side_by_side_are_one(mode, sizes, batches):
+    data = evaluation({"x": "abc", "y": [1, 2]}, sizes, mode)
+    assert list(data.batches(0)) == batches
+    assert data.streams == 1
 
 
 def test_each_loader_has_its_own_limit_and_one_without_batches_is_passed_over():
     fetched = []
-    data = EvaluationData(["abc", (fetched.append(i) for i in range(3)), "de"], [1, 0, inf])
-    assert list(data.batches()) == [(0, 0, "a"), (2, 0, "d"), (2, 1, "e")]
+    data = evaluation(["abc", (fetched.append(i) for i in range(3)), "de"], [1, 0, inf])
+    assert list(data.batches(0)) == [("a", 0, 0), ("d", 0, 2), ("e", 1, 2)]
     assert fetched == []
 
 
-def test_an_evaluation_fetches_no_batch_beyond_its_limit():
+@pytest.mark.parametrize("mode", ["sequential", "max_size"])
+def test_an_evaluation_fetches_no_batch_beyond_its_limit(mode):
     stream = Stream()
-    assert len(list(EvaluationData([DataLoader(stream, batch_size=None)], [2]).batches())) == 2
+    assert len(list(evaluation([DataLoader(stream, batch_size=None)], [2], mode).batches(0))) == 2
     assert stream.taken == 2
 
 
@@ -422,26 +486,32 @@ def test_the_first_iterator_is_made_when_the_batches_are_asked_for():
             made.append(self.items)
             return iter(self.items)
 
-    batches = EvaluationData([Loader(""), Loader("a"), Loader("b")], [0, 1, 1]).batches()
+    batches = evaluation([Loader(""), Loader("a"), Loader("b")], [0, 1, 1]).batches(0)
     assert made == ["a"]
-    assert list(batches) == [(1, 0, "a"), (2, 0, "b")]
+    assert list(batches) == [("a", 0, 1), ("b", 0, 2)]
+
+
+def test_the_samplers_of_an_evaluation_are_told_the_epoch():
+    told = []
+    evaluation([DataLoader(range(4), sampler=Telling(told)) for _ in range(2)], [1, 1]).batches(2)
+    assert told == [2, 2]
 
 
 def test_an_evaluation_reports_a_loader_that_gave_no_batch():
     stream, spent = DataLoader(Stream(0), batch_size=None), iter([])
     with pytest.warns(LeydenWarning) as caught:
-        assert list(EvaluationData([stream, spent, "a"], [inf, inf, 1]).batches()) == [(2, 0, "a")]
+        assert list(evaluation([stream, spent, "a"], [inf, inf, 1]).batches(0)) == [("a", 0, 2)]
     first, second = (str(warning.message) for warning in caught)
     assert first == "loader 0 of the evaluation, a DataLoader, gave no batch."
-    assert second.startswith("loader 1 of the evaluation, a list_iterator, gave no batch; an iterator is used up after")
+    assert "loader 1 of the evaluation, a list_iterator, gave no batch; an iterator is used up after one" in second
 
 
 def test_nothing_to_evaluate_gives_no_batches():
-    assert list(EvaluationData([], []).batches()) == list(EvaluationData(["ab"], [0]).batches()) == []
+    assert list(evaluation([[], []], [0, 0]).batches(0)) == list(evaluation("ab", [0]).batches(0)) == []
 
 
 def test_a_further_limit_only_shortens():
-    data = EvaluationData(["ab", "cdef", iter("gh")], [2, 4, inf])
+    data = evaluation(["ab", "cdef", iter("gh")], [2, 4, inf])
     assert data.limited(3).sizes == [2, 3, 3]
     assert data.limited(inf).sizes == data.sizes
-    assert data.limited(3).loaders is data.loaders
+    assert data.limited(3).combined is data.combined

@@ -21,6 +21,7 @@ class Plan:
     accumulate: int = 1  # batches per optimizer step
     val_every: float = inf  # batches between validations; inf: at the end of an epoch; 0: never
     val_epochs: int | None = 1  # epochs between validations; None: count val_every across epochs
+    val_seconds: float = inf  # time between validations, where they go by time; inf: val_every counts
     log_every: int = 50  # stepping batches between two rows of the loggers; 0: none
 
     def finished(self, s: State) -> bool:
@@ -39,13 +40,15 @@ class Plan:
 
     def validates(self, s: State) -> bool:
         """Is a validation due after the batch that was just counted? A run that was asked to stop ends with one."""
-        if self.val_every == 0:
+        if self.val_every == 0 or not self.validates_in(s.epoch):
             return False
-        if self.val_epochs is None:
-            return s.batches % self.val_every == 0 or self.stops(s)
-        if not self.validates_in(s.epoch):
-            return False
-        return (s.last if self.val_every == inf else s.batch % self.val_every == 0) or self.stops(s)
+        if self.val_seconds < inf:
+            due = s.unvalidated >= self.val_seconds
+        elif self.val_every == inf:
+            due = s.last
+        else:
+            due = (s.batches if self.val_epochs is None else s.batch) % self.val_every == 0
+        return due or self.stops(s)
 
     def validates_in(self, epoch: int) -> bool:
         """May a validation fall into this epoch?"""

@@ -23,9 +23,19 @@ class State:
     step: int = 0  # optimizer steps taken (Lightning's global_step)
     stepped: int = 0  # batches after which the optimizer stepped
     log_step: int = 0  # the loggers' x axis: batches that had stepped before the current one
+    unvalidated: float = 0.0  # seconds trained since the last validation, where validations go by time
+    asked: int = 0  # the epoch in which the training loader was asked for
+    val_asked: int = 0  # 1 + the epoch in which the validation loaders were asked for; 0: not yet
     last: bool = False  # the current batch ends its epoch
     stop: bool = False  # someone asked to stop (trainer.should_stop)
     at: At = "epoch_start"  # where a run goes on that is resumed from a save made now
+
+    def begin_fit(self) -> None:
+        """Training begins, and not from a checkpoint."""
+        self.stop = False
+        self.unvalidated = 0.0
+        self.asked = self.epoch
+        self.val_asked = 0
 
     def begin_batch(self, last: bool) -> None:
         self.last = last

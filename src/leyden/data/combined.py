@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 from typing import Any, Literal, final, get_args
 
+from leyden.core.hooks import nobody
 from leyden.data.nested import Build, flatten
 from leyden.data.sizes import length_of
 from leyden.errors import DataError, DetachedError, MismatchError, SettingsError
@@ -169,23 +170,31 @@ def size_of(mode: Mode, sizes: Sequence[float]) -> float:
             return sum(sizes)
 
 
-def one_by_one(loaders: Sequence[Any], limits: Sequence[int | float]) -> Iterator[tuple[Any, int, int]]:
+def one_by_one(
+    loaders: Sequence[Any], limits: Sequence[int | float], gave_nothing: Callable[[int], object] = nobody
+) -> Iterator[tuple[Any, int, int]]:
     """The batches of one loader after the other, each up to its limit, as a CombinedLoader gives them.
 
-    The first iterator is made at the call: that may draw random numbers, so its moment matters.
+    The first iterator is made at the call: that may draw random numbers, so its moment matters. ``gave_nothing`` is
+    told the number of a loader that ends before its first batch.
     """
     todo = [(n, loader, limit) for n, (loader, limit) in enumerate(zip(loaders, limits, strict=True)) if limit]
     if not todo:
         return iter(())
-    return _in_turn(iter(todo[0][1]), todo)
+    return _in_turn(iter(todo[0][1]), todo, gave_nothing)
 
 
-def _in_turn(first: Iterator[Any], todo: list[tuple[int, Any, int | float]]) -> Iterator[tuple[Any, int, int]]:
+def _in_turn(
+    first: Iterator[Any], todo: list[tuple[int, Any, int | float]], gave_nothing: Callable[[int], object]
+) -> Iterator[tuple[Any, int, int]]:
     for place, (number, loader, limit) in enumerate(todo):
+        index = -1
         for index, batch in enumerate(loader if place else first):
             yield batch, index, number
             if index + 1 >= limit:
                 break
+        if index < 0:
+            gave_nothing(number)
 
 
 def _first(batches: Iterator[Any]) -> Iterator[tuple[Any, int, int]]:

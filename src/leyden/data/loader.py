@@ -1,8 +1,9 @@
-"""Loaders: how many batches they give, and where in them a run is."""
+"""The loaders of a run: the batches that it takes of them, and where in them it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from math import inf
 from typing import Any, NamedTuple, final
 
@@ -10,93 +11,57 @@ import torch
 
 from leyden.core.described import described
 from leyden.core.warnings import warn
+from leyden.data.combined import CombinedLoader, SideBySide, has_state, one_by_one, size_of
+from leyden.data.nested import can_be_iterated
 from leyden.data.samples import NotedBatches, noted
-from leyden.errors import DataError, FormatError, MismatchError, SettingsError
+from leyden.errors import DataError, FormatError, MismatchError
 from leyden.runtime.seed import generator_state, random_states, restore_random_states
 
 
-def length_of(loader: Any) -> int | None:
-    """The number of batches of a loader, or None where only iterating tells."""
-    if not isinstance(loader, Sized):
-        return None
-    try:
-        return len(loader)
-    except (TypeError, NotImplementedError):  # a DataLoader has __len__ even where its dataset does not
-        return None
-
-
-def batches_of(loader: Any, limit: int | float, argument: str) -> int | float:
-    """How many batches of a loader a run takes: an int, or inf where the loader does not know.
-
-    Args:
-        loader: any iterable.
-        limit: an int is a count, a float a fraction of the loader.
-        argument: the name of the limit, for messages.
+def check_loader(loader: Any, name: str) -> None:
+    """Find out that a loader is none before it is used.
 
     Raises:
-        SettingsError: a fraction of a loader without a length, or one that leaves no batch.
+        DataError: it cannot be iterated.
     """
-    length = length_of(loader)
-    if isinstance(limit, int):
-        return limit if length is None else min(limit, length)
-    if length is None:
-        if limit in (0.0, 1.0):
-            return inf if limit else 0
-        raise SettingsError(
-            f"{argument}={limit} is a fraction, but {type(loader).__name__} has no length to take it of. "
-            f"Give {argument} a whole number of batches."
-        )
-    taken = int(length * limit)
-    if taken == 0 < limit and length > 0:
-        raise SettingsError(
-            f"{argument}={limit} of {length} batches is less than one batch. "
-            f"Use {argument}=1 for one batch, or a larger fraction."
-        )
-    return taken
-
-
-def checked_loader(loader: Any, where: str) -> Iterable[Any]:
-    """The loader, if it is one that can be iterated.
-
-    Raises:
-        DataError: it is missing or not iterable.
-    """
-    if loader is None:
-        raise DataError(f"there is no {where}. Pass it to the call, or define {where}() on the module or data module.")
-    if not isinstance(loader, Iterable) and not callable(getattr(loader, "__getitem__", None)):
+    if not can_be_iterated(loader):
         raise DataError(
-            f"{where} is {described(loader)}, which cannot be iterated. Return a DataLoader or a list of batches."
+            f"{name} is or holds {described(loader)}, which cannot be iterated. Use a DataLoader or a list of batches."
         )
-    return loader  # type: ignore[no-any-return]
 
 
 @final
 class TrainData:
-    """The training loader with its limit and the position to resume from."""
+    """The training loaders with their limit and the position to resume from."""
 
-    def __init__(self, loader: Iterable[Any], size: int | float) -> None:
-        self.loader = loader
+    def __init__(self, loader: Any, size: int | float) -> None:
+        self.combined = loader if isinstance(loader, CombinedLoader) else CombinedLoader(loader, "max_size_cycle")
         self.size = size
-        self._sized = length_of(loader) is not None
-        self._iterator: Iterator[Any] | None = None
+        self._sized = self.combined.size < inf
+        self._opened = False  # is there an iterator that nobody has taken a batch of?
+        self._iterator: Iterator[Any] = iter(())
         self._begun: dict[str, Any] = {}  # the random states that this epoch's order is drawn from; {} between epochs
+        self._read_ahead: dict[str, Any] | None = None  # the loaders' own states before the batch that waits
+
+    @property
+    def loader(self) -> Any:
+        """The loader, or the collection of them, as the program made it."""
+        return self.combined.iterables
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
-        for sampler in _samplers(self.loader):
-            set_epoch = getattr(sampler, "set_epoch", None)
-            if callable(set_epoch):
-                set_epoch(epoch)
-        self._begun = {"random": random_states(), "generators": [g.get_state() for g in _generators(self.loader)]}
-        self._iterator = iter(self.loader)
+        loaders = self.combined.flattened
+        tell_epoch(loaders, epoch)
+        self._begun = {"random": random_states(), "generators": [g.get_state() for g in _generators(loaders)]}
+        self._iterator = self.combined.side_by_side()
+        self._opened = True
 
     def batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
         """Batches from number ``start`` of the epoch: (index, batch, is it the last)."""
-        if self._iterator is None:
+        if not self._opened:
             self.open(epoch)
-        iterator, self._iterator = self._iterator, None
-        assert iterator is not None
-        index, size = start, self.size
+        self._opened = False
+        iterator, index, size = self._iterator, start, self.size
         try:
             if self._sized:
                 while index < size and (batch := next(iterator, _END)) is not _END:
@@ -104,61 +69,82 @@ class TrainData:
                     index += 1
                 if index < size:
                     warn(
-                        f"the training loader says that it has {length_of(self.loader)} batches, but it gave {index}, "
+                        f"the training loader says that it has {self.combined.size} batches, but it gave {index}, "
                         "so what waits for the last batch of an epoch, such as validation, does not happen. "
                         "Correct its __len__()."
                     )
                 return
+            stateful = any(map(has_state, self.combined.flattened))
             ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
             if ahead is _END and start == 0:
                 _warn_of_nothing("the training loader", self.loader)
             while ahead is not _END and index < size:
+                if stateful:
+                    self._read_ahead = self._positions()
                 batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
                 yield index, batch, ahead is _END
                 index += 1
         finally:
-            self._begun = {}
+            self._begun, self._read_ahead = {}, None
+            self._iterator = iter(())  # lets go of the worker processes
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to find the position again: the loader's own state, or the states its order was drawn from."""
-        own = getattr(self.loader, "state_dict", None)
-        now = [g.get_state() for g in _generators(self.loader)]
-        return {"begun": self._begun, "generators": now, "loader": own() if callable(own) else None}
+        """What is needed to find the position again: the loaders' own states, and those their order was drawn from."""
+        now = [g.get_state() for g in _generators(self.combined.flattened)]
+        return {"begun": self._begun, "generators": now, **(self._read_ahead or self._positions())}
+
+    def _positions(self) -> dict[str, Any]:
+        states = [loader.state_dict() if has_state(loader) else None for loader in self.combined.flattened]
+        ended = list(self._iterator.ended) if isinstance(self._iterator, SideBySide) else []
+        return {"loaders": states, "ended": ended}
 
     def rewind(self, saved: object, start: int, epoch: int) -> None:
         """Stand again where ``saved`` was made, before batch ``start``.
 
-        The order is drawn again from the same random states, and the batches that were done are fetched and dropped,
-        which is exact even where the dataset draws random numbers.
+        A loader that keeps its own state is given it. The order of every other is drawn again from the same random
+        states, and its batches that were done are fetched and dropped, which is exact even where the dataset draws
+        random numbers.
 
         Raises:
             FormatError: what was saved is malformed.
-            DataError: the loader has fewer batches than were done.
+            MismatchError: it is the position in other loaders.
+            DataError: the loaders have fewer batches than were done.
         """
         position = _Position.read(saved)
-        load = getattr(self.loader, "load_state_dict", None)
-        if position.loader is not None and callable(load):
-            load(position.loader)
-            self.open(epoch)
-            if not position.inside:
-                # The state is that of an epoch which is over, and is used up by the iterator that was just made.
-                self._iterator, self._begun = None, {}
-        elif position.inside:
+        loaders = self.combined.flattened
+        if len(position.loaders) != len(loaders):
+            raise MismatchError(
+                f"the checkpoint was made with {len(position.loaders)} training loaders, but there are {len(loaders)}. "
+                "Resume with the data that the run was started with."
+            )
+        own = [has_state(loader) and state is not None for loader, state in zip(loaders, position.loaders, strict=True)]
+        if position.inside:
             restore_random_states(position.random)
-            self._restore_generators(position.begun)
+        self._restore_generators(position.begun if position.inside else position.generators)
+        for loader, state, has_own in zip(loaders, position.loaders, own, strict=True):
+            if has_own:
+                loader.load_state_dict(state)
+                if not position.inside:
+                    next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
+        if position.inside:
             self.open(epoch)
-            assert self._iterator is not None
-            for _ in range(start):
-                if next(self._iterator, _END) is _END:
-                    raise DataError(
-                        f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer. "
-                        "Resume with the data that the run was started with."
-                    )
-        else:
-            self._restore_generators(position.generators)
+            if not self._skip(start, own, position.ended):
+                raise DataError(
+                    f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer. "
+                    "Resume with the data that the run was started with."
+                )
+
+    def _skip(self, count: int, own: list[bool], ended: list[bool]) -> bool:
+        if not isinstance(self._iterator, SideBySide):
+            return own[0] or sum(1 for _ in islice(self._iterator, count)) == count
+        replayed = [number for number, has_own in enumerate(own) if not has_own]
+        for number, has_own in enumerate(own):
+            if has_own and ended:
+                self._iterator.ended[number] = ended[number]
+        return self._iterator.skip(count, replayed)
 
     def _restore_generators(self, states: list[object]) -> None:
-        generators = _generators(self.loader)
+        generators = _generators(self.combined.flattened)
         if len(states) != len(generators):
             raise MismatchError(
                 f"the checkpoint has the states of {len(states)} random generators of the training loader, "
@@ -173,36 +159,58 @@ class _Position(NamedTuple):
     """What ``TrainData.state_dict`` holds, found to be of the right form."""
 
     inside: bool  # was it made inside an epoch?
-    random: object  # the global random states, and below those of the loader, that this epoch's order was drawn from
+    random: object  # the global random states, and below those of the loaders, that this epoch's order was drawn from
     begun: list[object]
-    generators: list[object]  # the loader's random states as they were
-    loader: Any  # the loader's own state
+    generators: list[object]  # the loaders' random states as they were
+    loaders: list[Any]  # the own state of each loader, or None
+    ended: list[bool]  # where there are several: which have ended, and perhaps started again, in this epoch
 
     @classmethod
     def read(cls, saved: object) -> _Position:
         match saved:
-            case {"begun": {"random": random, "generators": list(begun)}, "generators": list(now), "loader": own}:
-                return cls(True, random, begun, now, own)
-            case {"begun": {**nothing}, "generators": list(now), "loader": own} if not nothing:
-                return cls(False, None, [], now, own)
+            case {
+                "begun": {**begun},
+                "generators": list(now),
+                "loaders": list(own),
+                "ended": list(ended),
+            } if all(type(one) is bool for one in ended) and len(ended) in (0, len(own)):
+                if not begun:
+                    return cls(False, None, [], now, own, ended)
+                if "random" in begun and isinstance(states := begun.get("generators"), list):
+                    return cls(True, begun["random"], states, now, own, ended)
         raise FormatError("the saved position in the training data is malformed. Resume from another checkpoint.")
 
 
 @final
 class EvaluationData:
-    """The loaders of an evaluation, which are run one after the other."""
+    """The loaders of an evaluation, run one after the other, or side by side where the program combined them so."""
 
     def __init__(
-        self, loaders: list[Any], sizes: list[int | float], notes: Sequence[NotedBatches | None] | None = None
+        self,
+        loaders: CombinedLoader,
+        sizes: list[int | float],
+        notes: Sequence[NotedBatches | None] | None = None,
     ) -> None:
-        self.loaders = loaders
-        self.sizes = sizes
+        self.combined = loaders
+        self.sizes = sizes  # batches taken of each loader
         self._notes = notes
+
+    @property
+    def loader(self) -> Any:
+        """The loader, or the collection of them, as the program made it."""
+        return self.combined.iterables
+
+    @property
+    def streams(self) -> int:
+        """How many loaders the steps can tell apart; side by side, they are one."""
+        return len(self.sizes) if self.combined.mode == "sequential" else 1
 
     def noting_samples(self) -> EvaluationData:
         """The same batches, with what tells of which samples they are made."""
-        pairs = [noted(loader) for loader in self.loaders]
-        return EvaluationData([loader for loader, _ in pairs], self.sizes, [notes for _, notes in pairs])
+        pairs = [noted(loader) for loader in self.combined.flattened]
+        loaders = CombinedLoader(self.combined.iterables, self.combined.mode)
+        loaders.flattened = [loader for loader, _ in pairs]
+        return EvaluationData(loaders, self.sizes, [notes for _, notes in pairs])
 
     def samples_of_batch(self, number: int) -> list[Any]:
         """The indices of the samples that the next batch of a loader is made of; none where it does not tell."""
@@ -211,27 +219,20 @@ class EvaluationData:
 
     def limited(self, count: float) -> EvaluationData:
         """The same loaders with at most ``count`` batches of each."""
-        sizes = [size if size <= count else int(count) for size in self.sizes]
-        return EvaluationData(self.loaders, sizes)
+        return EvaluationData(self.combined, [size if size <= count else int(count) for size in self.sizes])
 
-    def batches(self) -> Iterator[tuple[int, int, Any]]:
-        """(loader, index, batch) for all batches of all loaders; the first loader's iterator is made at the call."""
-        todo = [
-            (number, loader, size)
-            for number, (loader, size) in enumerate(zip(self.loaders, self.sizes, strict=True))
-            if size
-        ]
-        return self._run(iter(todo[0][1]), todo) if todo else iter(())
+    def batches(self, epoch: int) -> Iterator[tuple[Any, int, int]]:
+        """(batch, index, loader) for all batches; the iterator of the first loader is made at the call."""
+        loaders, mode = self.combined.flattened, self.combined.mode
+        tell_epoch(loaders, epoch)
+        if mode == "sequential":
+            return one_by_one(loaders, self.sizes, self._warn_of_nothing)
+        size = size_of(mode, self.sizes)
+        together = islice(self.combined.side_by_side(), None if size == inf else int(size))
+        return ((batch, index, 0) for index, batch in enumerate(together))
 
-    def _run(self, first: Iterator[Any], todo: list[tuple[int, Any, int | float]]) -> Iterator[tuple[int, int, Any]]:
-        for place, (number, loader, size) in enumerate(todo):
-            index = -1
-            for index, batch in enumerate(first if place == 0 else loader):
-                yield number, index, batch
-                if index + 1 >= size:
-                    break
-            if index < 0:
-                _warn_of_nothing(f"loader {number} of the evaluation", loader)
+    def _warn_of_nothing(self, number: int) -> None:
+        _warn_of_nothing(f"loader {number} of the evaluation", self.combined.flattened[number])
 
 
 _END = object()
@@ -242,16 +243,24 @@ def _warn_of_nothing(which: str, loader: Any) -> None:
     warn(f"{which}, {described(loader)}, gave no batch{cause if isinstance(loader, Iterator) else ''}.")
 
 
+def tell_epoch(loaders: list[Any], epoch: int) -> None:
+    """Tell the samplers that shuffle by epoch which one begins."""
+    for sampler in _distinct([sampler for loader in loaders for sampler in _samplers(loader)]):
+        set_epoch = getattr(sampler, "set_epoch", None)
+        if callable(set_epoch):
+            set_epoch(epoch)
+
+
 def _samplers(loader: Any) -> list[Any]:
-    """The objects of a DataLoader that may have ``set_epoch``, each once."""
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    return _distinct([getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)])
+    """The objects that may draw the order of a loader."""
+    return [getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None)]
 
 
-def _generators(loader: Any) -> list[torch.Generator]:
-    """The random generators that a DataLoader was given, each once."""
-    holders = [loader, *_samplers(loader)]
-    return _distinct([g for holder in holders if isinstance(g := getattr(holder, "generator", None), torch.Generator)])
+def _generators(loaders: list[Any]) -> list[torch.Generator]:
+    """The random generators that loaders were given, each once."""
+    holders = [h for loader in loaders for h in (loader, *_samplers(loader), getattr(loader, "batch_sampler", None))]
+    found = [getattr(holder, "generator", None) for holder in holders]
+    return _distinct([generator for generator in found if isinstance(generator, torch.Generator)])
 
 
 def _distinct(items: list[Any]) -> list[Any]:

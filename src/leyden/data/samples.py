@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import Any, final
 
-from torch.utils.data import BatchSampler, DataLoader, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
 
 @final
@@ -41,7 +41,7 @@ def noted(loader: Any) -> tuple[Any, NotedBatches | None]:
     if not _draws_batches(loader) or not getattr(loader, "in_order", True):
         return loader, None
     notes = NotedBatches(loader.batch_sampler)
-    return _with_batch_sampler(loader, notes), notes
+    return _with(loader, batch_sampler=notes), notes
 
 
 def without_drop_last(loader: Any) -> Any:
@@ -53,7 +53,28 @@ def without_drop_last(loader: Any) -> Any:
     ):
         return loader
     own = loader.batch_sampler
-    return _with_batch_sampler(loader, BatchSampler(own.sampler, own.batch_size, drop_last=False))
+    return _with(loader, batch_sampler=BatchSampler(own.sampler, own.batch_size, drop_last=False))
+
+
+def in_order(loader: Any) -> Any:
+    """The loader, or one like it that does not shuffle: it draws the samples in the order of the dataset.
+
+    An iterable dataset has its own order, and a batch sampler that the program made keeps its own.
+    """
+    if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset) or _is_in_order(loader):
+        return loader
+    sampler = SequentialSampler(loader.dataset)  # type: ignore[arg-type]
+    batches = None if loader.batch_size is None else BatchSampler(sampler, loader.batch_size, loader.drop_last)
+    return _with(loader, sampler=sampler, batch_sampler=batches)
+
+
+def has_own_order(loader: Any) -> bool:
+    """Does a batch sampler that the program made decide the order, whatever the sampler?"""
+    return _draws_batches(loader) and getattr(loader.batch_sampler, "sampler", None) is not loader.sampler
+
+
+def _is_in_order(loader: DataLoader[Any]) -> bool:
+    return isinstance(loader.sampler, SequentialSampler)  # also that of a loader with a batch sampler of its own
 
 
 def _draws_batches(loader: Any) -> bool:
@@ -62,9 +83,9 @@ def _draws_batches(loader: Any) -> bool:
     return loader.batch_sampler is not None
 
 
-def _with_batch_sampler(loader: DataLoader[Any], sampler: Any) -> DataLoader[Any]:
+def _with(loader: DataLoader[Any], **samplers: Any) -> DataLoader[Any]:
     """A loader that differs in this alone, without a call of its constructor, which may want what nobody knows."""
     other = copy(loader)
     # A DataLoader refuses to have these set; workers that persist belong to the loader that started them.
-    vars(other).update(batch_sampler=sampler, _iterator=None)
+    vars(other).update(samplers, _iterator=None)
     return other

@@ -25,17 +25,17 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
     hooks, log, state = ev.hooks, ev.log, ev.state
     ev.status.stage = ev.stage
     with ev.no_grad():
-        data = ev.data() if most is None else ev.data().limited(most)
+        data = ev.data() if most is None else ev.data(renew=False).limited(most)
         if not any(data.sizes):
             return []
-        several = len(data.loaders) > 1
-        ev.rows.extend([0] * (len(data.loaders) - len(ev.rows)))
-        batches = data.batches()  # random numbers may be drawn here, before the first hook
+        several = data.streams > 1
+        ev.rows.extend([0] * (data.streams - len(ev.rows)))
+        batches = data.batches(state.epoch)  # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
-            log.open(ev.stage, len(data.loaders))
+            log.open(ev.stage, data.streams)
             hooks.start()
             hooks.epoch_start()
-            for loader, index, batch in batches:
+            for batch, index, loader in batches:
                 batch = ev.to_device(batch, loader)
                 place = (batch, index, loader) if several else (batch, index)
                 log.begin_batch(batch, loader)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any
 
 from torch import Tensor
@@ -27,7 +29,8 @@ def fit(run: Run) -> None:
     run.hooks.on_train_start()
     if run.resume is not None:
         pick_up(run)
-    while not run.plan.finished(run.state):
+    run.validated_at = monotonic() - run.state.unvalidated
+    while run.data.size and not run.plan.finished(run.state):
         train_epoch(run)
         run.state.count_epoch()
     run.hooks.on_train_end()
@@ -36,6 +39,7 @@ def fit(run: Run) -> None:
 def train_epoch(run: Run) -> None:
     state, hooks, log = run.state, run.hooks, run.log
     if state.at == "epoch_start":  # else: resumed inside this epoch
+        run.renew_data()
         log.open(RunningStage.TRAINING)
         state.at = "batch"
         hooks.on_train_epoch_start()
@@ -68,6 +72,8 @@ def train_batches(run: Run) -> None:
         output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
         run.schedulers.after_batch(state, index, closes)
         state.count_batch(closes)  # counted before anyone can save: a resume never replays
+        if plan.val_seconds < inf:
+            state.unvalidated = monotonic() - run.validated_at
         due, stop = plan.validates(state), state.stop
         if due:
             state.at = "validate"  # what a save in the hooks below resumes with
@@ -90,7 +96,9 @@ def validate(run: Run, index: int) -> None:
     run.status.stage = RunningStage.VALIDATING
     if run.plan.closes_window(index, run.state.last):  # else: the gradients of an open window are still needed
         run.hooks.on_validation_model_zero_grad()
+    run.state.unvalidated = 0.0
     evaluate(run.validation)
+    run.validated_at = monotonic()
     run.status.stage = RunningStage.TRAINING
 
 

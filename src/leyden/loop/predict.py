@@ -12,17 +12,17 @@ def predict(ev: Evaluation, made: Predictions) -> None:
     ev.status.stage = ev.stage
     with ev.no_grad():
         data = ev.data()
-        made.begin(len(data.loaders))
+        made.begin(data.streams)
         if not any(data.sizes):
             return
         if made.notes_samples:
             data = data.noting_samples()
-        several = len(data.loaders) > 1
-        batches = data.batches()  # random numbers may be drawn here, before the first hook
+        several = data.streams > 1
+        batches = data.batches(ev.state.epoch)  # random numbers may be drawn here, before the first hook
         with evaluation_mode(ev.module, hooks.model_eval, hooks.model_train):
             hooks.start()
             hooks.epoch_start()
-            for loader, index, batch in batches:
+            for batch, index, loader in batches:
                 made.samples_of_batch = data.samples_of_batch(loader)
                 batch = ev.to_device(batch, loader)
                 place = (batch, index, loader) if several else (batch, index)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from leyden.core.hooks import EvaluationHooks, Hooks
+from leyden.core.hooks import EvaluationHooks, Hooks, nobody
 from leyden.core.metrics import Log
 from leyden.core.plan import Plan
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
@@ -61,12 +61,17 @@ class Step(Protocol):
 
 
 class EvaluationLoaders(Protocol):
-    """Asks the program for its loaders at the first call: ``given`` is its answer, ``loaded`` what was made of it."""
+    """Asks the program for its loaders at the first call; ``loaded`` is what it got, or None before.
+
+    Later calls ask again where the loaders are to be renewed, unless ``renew`` forbids it.
+    """
 
     loaded: EvaluationData | None
-    given: Any
 
-    def __call__(self) -> EvaluationData: ...
+    def __call__(self, renew: bool = True) -> EvaluationData: ...
+
+    def ready(self) -> None:
+        """Ask now, if nobody has yet."""
 
 
 @final
@@ -138,4 +143,6 @@ class Run:
     clip_gradients: Callable[[], None]
     optimizer_step: Callable[[int, Callable[[], Any]], None]  # called by closure_step alone
 
+    renew_data: Callable[[], None] = nobody  # before an epoch: replaces data and plan where loaders are to be renewed
     resume: Resume | None = None
+    validated_at: float = 0.0  # the clock's time when the last validation ended, or would have

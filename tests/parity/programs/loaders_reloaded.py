@@ -7,8 +7,6 @@ from typing import Any
 
 from tests.parity import toolkit as kit
 
-UNAVAILABLE = "reload_dataloaders_every_n_epochs is refused with a message in this version"
-
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     result = {}

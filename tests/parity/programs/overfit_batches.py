@@ -7,8 +7,6 @@ from typing import Any
 
 from tests.parity import toolkit as kit
 
-UNAVAILABLE = "overfit_batches is refused with a message until sampler replacement exists"
-
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     result = {}

@@ -7,8 +7,6 @@ from typing import Any
 
 from tests.parity import toolkit as kit
 
-UNAVAILABLE = "several training loaders at once are refused with a message until CombinedLoader exists"
-
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     result = {}
