@@ -134,6 +134,7 @@ class Session:
         self.hooks.on_exception(exception)
         if self.datamodule is not None:
             self.datamodule.on_exception(exception)
+        self.trainer.strategy.on_exception(exception)
         for logger in self.loggers:
             logger.finalize("failed")
         if self._is_set_up:

@@ -26,6 +26,8 @@ from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import refuse_unavailable, resolve
+from leyden.strategies.accelerator import ACCELERATORS, Accelerator
+from leyden.strategies.strategy import SingleDeviceStrategy, Strategy
 from leyden.views import TrainerViews
 
 
@@ -33,8 +35,8 @@ class Trainer(TrainerViews):
     """Runs a Module: training, validation, testing and prediction, with everything around it.
 
     Args:
-        accelerator: "auto", "cpu", "gpu", "cuda" or "mps".
-        strategy: "auto"; others come with training on several devices.
+        accelerator: "auto", "cpu", "gpu", "cuda" or "mps", or an Accelerator.
+        strategy: "auto", or a SingleDeviceStrategy; others come with training on several devices.
         devices: "auto", 1, or [index] for one GPU.
         num_nodes: 1; more come with training on several devices.
         precision: "32-true" (the default), "64-true", "16-true", "bf16-true" or "bf16-mixed".
@@ -83,8 +85,8 @@ class Trainer(TrainerViews):
     def __init__(
         self,
         *,
-        accelerator: str = "auto",
-        strategy: str = "auto",
+        accelerator: str | Accelerator = "auto",
+        strategy: str | Strategy = "auto",
         devices: Sequence[int] | str | int = "auto",
         num_nodes: int = 1,
         precision: str | int | None = None,
@@ -126,13 +128,17 @@ class Trainer(TrainerViews):
         model_registry: str | None = None,
     ) -> None:
         refuse_unavailable(
-            strategy=strategy,
+            strategy="single_device" if type(strategy) is SingleDeviceStrategy else strategy,
             num_nodes=num_nodes,
             profiler=profiler,
             barebones=barebones,
             plugins=plugins,
             model_registry=model_registry,
         )
+        if isinstance(accelerator, Accelerator):
+            accelerator = accelerator.name()
+        if isinstance(strategy, SingleDeviceStrategy) and (accelerator, devices) == ("auto", "auto"):
+            accelerator, devices = strategy.root_device.type, [strategy.root_device.index or 0]
         self.settings = resolve(
             accelerator=accelerator,
             devices=devices,
@@ -162,6 +168,11 @@ class Trainer(TrainerViews):
             detect_anomaly=detect_anomaly,
             enable_autolog_hparams=enable_autolog_hparams,
             default_root_dir=default_root_dir,
+        )
+        self._strategy = (
+            strategy
+            if isinstance(strategy, Strategy)
+            else SingleDeviceStrategy(self.settings.device, ACCELERATORS[self.settings.device.type]())
         )
         self.loggers: list[Logger] = loggers_for(logger, self.settings)
         self._callbacks = HookedList(

@@ -30,6 +30,8 @@ from leyden.loop.run import Predictions, Status
 from leyden.predict_loop import PredictLoop
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
+from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.strategy import Strategy
 
 
 class TrainerViews:
@@ -40,6 +42,7 @@ class TrainerViews:
     state: Status
     _callbacks: HookedList
     _position: State
+    _strategy: Strategy
     _log: Log
     _session: Session | None  # the current or last call
     _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
@@ -392,6 +395,17 @@ class TrainerViews:
         return next((callback for callback in self.callbacks if isinstance(callback, ProgressBar)), None)
 
     # One process on one device.
+
+    @property
+    def strategy(self) -> Strategy:
+        """Where the run computes, and how its processes agree."""
+        self._strategy.lightning_module, self._strategy.optimizers = self.lightning_module, self.optimizers
+        return self._strategy
+
+    @property
+    def accelerator(self) -> Accelerator | None:
+        """The kind of hardware."""
+        return self._strategy.accelerator
 
     @property
     def is_global_zero(self) -> bool:
