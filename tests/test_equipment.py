@@ -18,6 +18,12 @@ from leyden.loggers.logger import DummyLogger
 FIT, VALIDATE, TEST = TrainerFn.FITTING, TrainerFn.VALIDATING, TrainerFn.TESTING
 
 
+def with_callbacks(callbacks):
+    trainer = L.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+    trainer.callbacks = callbacks
+    return trainer
+
+
 def settings(root=".", **arguments):
     return trainer(root, **arguments).settings
 
@@ -163,29 +169,31 @@ def fitted(root, **arguments):
 
 def test_a_path_is_taken_as_it_is_and_its_tilde_replaced(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert checkpoint_named("a/b.ckpt", FIT, False, []) == Path("a/b.ckpt")
-    assert checkpoint_named(Path("a.ckpt"), TEST, True, []) == Path("a.ckpt")
-    assert checkpoint_named("~/a.ckpt", FIT, False, []) == tmp_path / "a.ckpt"
+    assert checkpoint_named("a/b.ckpt", FIT, False, with_callbacks([])) == Path("a/b.ckpt")
+    assert checkpoint_named(Path("a.ckpt"), TEST, True, with_callbacks([])) == Path("a.ckpt")
+    assert checkpoint_named("~/a.ckpt", FIT, False, with_callbacks([])) == tmp_path / "a.ckpt"
 
 
 def test_a_fit_starts_anew_unless_told_otherwise(tmp_path):
-    assert checkpoint_named(None, FIT, False, [fitted(tmp_path)]) is None
+    assert checkpoint_named(None, FIT, False, with_callbacks([fitted(tmp_path)])) is None
 
 
 def test_evaluating_the_trainers_own_model_takes_its_best_checkpoint_and_says_so(tmp_path):
     saver = fitted(tmp_path)
     with pytest.warns(LeydenWarning, match="the best checkpoint of the last fit"):
-        assert checkpoint_named(None, TEST, True, [saver]) == Path(saver.best_model_path)
-    assert checkpoint_named(None, TEST, False, [saver]) is None
-    assert checkpoint_named(None, TEST, True, []) is None
-    assert checkpoint_named(None, TEST, True, [ModelCheckpoint()]) is None
+        assert checkpoint_named(None, TEST, True, with_callbacks([saver])) == Path(saver.best_model_path)
+    assert checkpoint_named(None, TEST, False, with_callbacks([saver])) is None
+    assert checkpoint_named(None, TEST, True, with_callbacks([])) is None
+    assert checkpoint_named(None, TEST, True, with_callbacks([ModelCheckpoint()])) is None
 
 
 def test_best_and_last_name_what_a_saver_made(tmp_path):
     saver = fitted(tmp_path, save_last=True)
-    assert checkpoint_named("best", TEST, False, [saver]) == Path(saver.best_model_path)
-    assert checkpoint_named("last", VALIDATE, False, [saver]) == Path(saver.last_model_path)
-    assert checkpoint_named("best", FIT, False, [ModelCheckpoint(), saver]) == Path(saver.best_model_path)
+    assert checkpoint_named("best", TEST, False, with_callbacks([saver])) == Path(saver.best_model_path)
+    assert checkpoint_named("last", VALIDATE, False, with_callbacks([saver])) == Path(saver.last_model_path)
+    assert checkpoint_named("best", FIT, False, with_callbacks([ModelCheckpoint(), saver])) == Path(
+        saver.best_model_path
+    )
 
 
 def test_the_last_checkpoint_may_be_of_an_earlier_process_and_the_newest_counts(tmp_path):
@@ -193,18 +201,23 @@ def test_the_last_checkpoint_may_be_of_an_earlier_process_and_the_newest_counts(
     newer = tmp_path / "saved" / "last-v1.ckpt"
     newer.write_bytes((tmp_path / "saved" / "last.ckpt").read_bytes())
     os.utime(tmp_path / "saved" / "last.ckpt", (1, 1))
-    assert checkpoint_named("last", FIT, False, [ModelCheckpoint(dirpath=tmp_path / "saved", save_last=True)]) == newer
+    assert (
+        checkpoint_named(
+            "last", FIT, False, with_callbacks([ModelCheckpoint(dirpath=tmp_path / "saved", save_last=True)])
+        )
+        == newer
+    )
 
 
 def test_a_first_fit_from_the_last_checkpoint_starts_anew_and_says_so():
     with pytest.warns(LeydenWarning, match="no such checkpoint, so training starts anew"):
-        assert checkpoint_named("last", FIT, False, []) is None
+        assert checkpoint_named("last", FIT, False, with_callbacks([])) is None
 
 
 @pytest.mark.parametrize(("word", "fn"), [("best", FIT), ("best", TEST), ("last", TEST)])
 def test_a_word_that_names_nothing_is_refused_with_the_callback_that_makes_it(word, fn):
     with pytest.raises(SettingsError) as caught:
-        checkpoint_named(word, fn, True, [ModelCheckpoint()])
+        checkpoint_named(word, fn, True, with_callbacks([ModelCheckpoint()]))
     assert str(caught.value).startswith(f"ckpt_path='{word}', but this trainer has made no such checkpoint. Fit with")
     assert "ModelCheckpoint(" in str(caught.value)
 
@@ -212,5 +225,5 @@ def test_a_word_that_names_nothing_is_refused_with_the_callback_that_makes_it(wo
 @pytest.mark.parametrize("ckpt_path", [3, True, ["best"], b"best"])
 def test_what_is_no_path_is_refused(ckpt_path):
     with pytest.raises(SettingsError) as caught:
-        checkpoint_named(ckpt_path, FIT, False, [])
+        checkpoint_named(ckpt_path, FIT, False, with_callbacks([]))
     assert str(caught.value).startswith(f"ckpt_path={ckpt_path!r} is no path.")

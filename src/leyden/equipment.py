@@ -8,7 +8,7 @@ from math import inf
 from os import PathLike
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
@@ -26,6 +26,9 @@ from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger
 from leyden.settings import Settings, flag
+
+if TYPE_CHECKING:
+    from leyden.trainer import Trainer
 
 
 def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settings) -> list[Logger]:
@@ -109,23 +112,21 @@ def check_together(callbacks: Sequence[Callback], loggers: list[Logger], setting
                 pass
 
 
-def checkpoint_named(
-    ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, callbacks: Sequence[Callback]
-) -> Path | None:
+def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, trainer: Trainer) -> Path | None:
     """The file that ``ckpt_path`` means.
 
     Args:
         ckpt_path: a path, "best" or "last"; None is "best" where the trainer evaluates the model that it has fitted.
         fn: the entry point.
         own_model: was the call given no model, so that the trainer's own is meant?
-        callbacks: of the trainer; the checkpoints that they made are the ones that a word can name.
+        trainer: the checkpoints that its callbacks made, or find, are the ones that a word can name.
 
     Raises:
         SettingsError: no such checkpoint was made, or it is no path.
     """
     if not isinstance(ckpt_path, (str, PathLike, NoneType)):
         raise SettingsError(f"ckpt_path={ckpt_path!r} is no path. Use a str or a pathlib.Path, 'best' or 'last'.")
-    savers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
+    savers = [callback for callback in trainer.callbacks if isinstance(callback, ModelCheckpoint)]
     if ckpt_path is None:
         if fn is TrainerFn.FITTING or not own_model or not savers or not savers[0].best_model_path:
             return None
@@ -134,7 +135,7 @@ def checkpoint_named(
         return Path(best)
     if ckpt_path not in ("best", "last"):
         return Path(ckpt_path).expanduser()
-    paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers)
+    paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers, trainer)
     made = next((path for path in paths if path), None)
     if made is None and ckpt_path == "last" and fn is TrainerFn.FITTING:
         warn("ckpt_path='last', but there is no such checkpoint, so training starts anew.")
@@ -148,10 +149,10 @@ def checkpoint_named(
     return Path(made)
 
 
-def _last_of(savers: Sequence[ModelCheckpoint]) -> list[str]:
+def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
     """The last checkpoint of each saver: what it made itself, or the newest in its directory, of an earlier process."""
     paths = [saver.last_model_path for saver in savers]
-    earlier = [path for saver in savers if saver.dirpath is not None for path in saver.last_checkpoints()]
+    earlier = [path for saver in savers for path in saver.last_checkpoints(trainer)]
     return [*paths, *sorted(earlier, key=lambda path: Path(path).stat().st_mtime_ns, reverse=True)]
 
 

@@ -292,6 +292,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     checkpoint = s.set_up()
     s.log.clear()
     warn_of_default_epochs(s.settings)
+    warn_of_evaluation_mode(s.module)
     s.optimizers, s.schedulers = optimizers_of(s.module, s.log)
     s.hooks.on_fit_start()
     if any(callback.saves for callback in s.callbacks):
@@ -434,6 +435,19 @@ def check_evaluation(fn: TrainerFn, module: Module, datamodule: DataModule | Non
         raise DataError(
             f"{fn}() has no data. Call {fn}(model, dataloaders=loader), or define {kind.loader}() on "
             f"{name} or on a data module."
+        )
+
+
+def warn_of_evaluation_mode(module: Module) -> None:
+    """Training does not change modes, so a part that was left in evaluation mode stays there."""
+    asleep = [name for name, part in module.named_modules() if not part.training]
+    if asleep:
+        shown = ", ".join(repr(name) for name in asleep[:3]) + (
+            f" and {len(asleep) - 3} more" if len(asleep) > 3 else ""
+        )
+        warn(
+            f"training begins with parts of the model in evaluation mode: {shown}. "
+            "Call train() on them, unless they are meant to be frozen."
         )
 
 

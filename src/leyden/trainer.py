@@ -187,6 +187,11 @@ class Trainer(TrainerViews):
         self._sessions: dict[TrainerFn, Session] = {}
         self._ckpt_path: Path | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and spawned processes get the trainer as it was built and how far it has come, without its runs."""
+        own = {**self.__dict__, "_callbacks": HookedList(self._callbacks), "_hooks": Hooks()}
+        return {**own, "_session": None, "_sessions": {}}
+
     def fit(
         self,
         model: Module,
@@ -356,7 +361,7 @@ class Trainer(TrainerViews):
             )
         if datamodule is None and model is None and earlier is not None:
             datamodule = earlier.datamodule
-        self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self.callbacks)
+        self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self)
         self._session = session = Session(
             trainer=self,
             settings=self.settings,

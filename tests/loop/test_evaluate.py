@@ -48,6 +48,7 @@ def test_the_modules_own_hooks_decide_about_the_mode():
     assert calls == ["eval", "train"]
 
 
+@pytest.mark.filterwarnings("ignore:training begins with parts of the model in evaluation mode")
 def test_a_validation_inside_training_leaves_the_modes_as_they_were(tmp_path):
     module = Noting()
     trainer(tmp_path).fit(module, batches(1), batches(1))
@@ -63,6 +64,7 @@ def test_an_evaluation_alone_runs_in_inference_mode_unless_told_otherwise(tmp_pa
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.filterwarnings("ignore:training begins with parts of the model in evaluation mode")
 def test_an_evaluation_leaves_the_weights_fit_for_training(tmp_path):
     module, run = Noting(), trainer(tmp_path)
     run.validate(module, batches(1), verbose=False)

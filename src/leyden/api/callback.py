@@ -36,6 +36,10 @@ class Callback:
         if name in CALLBACK_HOOKS and self._attached is not None:
             self._attached.rebuild()  # a hook that is set on the object while it runs counts from here on
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and spawned processes get the callback without the run that it listens to."""
+        return {**self.__dict__, "_attached": None}
+
     @property
     def state_key(self) -> str:
         """Names this callback's state in a checkpoint; override it where one program has several of a class."""

@@ -218,8 +218,14 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
             gradient_clip_algorithm: "norm" (the default) or "value".
 
         Raises:
-            SettingsError: the algorithm is unknown.
+            SettingsError: the algorithm is unknown, or the limit is another than the trainer's.
         """
+        limit = self._trainer.gradient_clip_val if self._trainer is not None else None
+        if limit is not None and gradient_clip_val is not None and gradient_clip_val != limit:
+            raise SettingsError(
+                f"Trainer(gradient_clip_val={limit}), but clip_gradients() was called with {gradient_clip_val}. "
+                "Leave one of them out."
+            )
         match gradient_clip_algorithm or "norm":
             case "norm" | "value" as algorithm:
                 clip_gradients(optimizer, gradient_clip_val or 0, algorithm)

@@ -16,7 +16,7 @@ from leyden.callbacks import topk
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.checkpoint_files import CheckpointFiles
 from leyden.callbacks.checkpoint_names import last_names, render
-from leyden.callbacks.checkpoint_settings import check_what, check_where
+from leyden.callbacks.checkpoint_settings import check_what, check_where, default_directory
 from leyden.callbacks.checkpoint_state import Standing
 from leyden.callbacks.monitored import check_mode
 from leyden.runtime.rank_zero import rank_zero_info
@@ -210,15 +210,14 @@ class KeptCheckpoints(Checkpoint):
         return path
 
     def _find_last_checkpoints(self, trainer: Trainer) -> set[str]:
-        return self.last_checkpoints()
+        return self.last_checkpoints(trainer)
 
-    def last_checkpoints(self) -> set[str]:
+    def last_checkpoints(self, trainer: Trainer) -> set[str]:
         """Paths of all last checkpoints in the directory, whoever wrote them."""
-        files = self._files
+        root = Path(self.dirpath if self.dirpath is not None else default_directory(trainer))
         names = last_names(self.CHECKPOINT_NAME_LAST, self.CHECKPOINT_JOIN_CHAR, self.FILE_EXTENSION)
-        found = files.root.rglob(f"*{self.FILE_EXTENSION}") if files.root.is_dir() else ()
-        beneath = (path.relative_to(files.root).as_posix() for path in found)
-        return {files.path(name) for name in beneath if names.fullmatch(name)}
+        found = root.rglob(f"*{self.FILE_EXTENSION}") if root.is_dir() else ()
+        return {str(path) for path in found if names.fullmatch(path.relative_to(root).as_posix())}
 
     def to_yaml(self, filepath: str | os.PathLike[str] | None = None) -> None:
         """Write the best checkpoints and their scores to a YAML file, by default beside them."""

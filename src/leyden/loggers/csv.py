@@ -15,7 +15,7 @@ import torch
 from leyden.api.hparams_yaml import save_hparams_yaml
 from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
-from leyden.loggers.files import append_private, set_aside
+from leyden.loggers.files import append_private, next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import private_directory, replacing
@@ -37,14 +37,13 @@ class ExperimentWriter:
         self.metrics_keys: list[str] = []
         self.hparams: dict[str, Any] = {}
         self.metrics_file_path = str(Path(log_dir, self.NAME_METRICS_FILE))
-        self._hparams_written = True
         private_directory(Path(log_dir))
         self._keep_earlier_files()
 
     def log_hparams(self, params: Mapping[str, Any]) -> None:
-        """Take hyperparameters; later values of a name replace earlier ones."""
+        """Write hyperparameters; later values of a name replace earlier ones."""
         self.hparams.update(params)
-        self._hparams_written = False
+        save_hparams_yaml(Path(self.log_dir, self.NAME_HPARAMS_FILE), self.hparams)
 
     def log_metrics(self, metrics_dict: Mapping[str, Any], step: int | None = None) -> None:
         """Hold one row; without a ``step`` it gets its place among the rows that are held."""
@@ -53,10 +52,7 @@ class ExperimentWriter:
         self.metrics.append(row)
 
     def save(self) -> None:
-        """Write the rows that are held, and the hyperparameters if they have changed."""
-        if not self._hparams_written:
-            save_hparams_yaml(Path(self.log_dir, self.NAME_HPARAMS_FILE), self.hparams)
-            self._hparams_written = True
+        """Write the rows that are held."""
         if not self.metrics:
             return
         new = set().union(*self.metrics).difference(self.metrics_keys)
@@ -132,7 +128,7 @@ class CSVLogger(Logger):
     @property
     def version(self) -> int | str:
         if self._version is None:
-            self._version = _next_version(Path(self.root_dir))
+            self._version = next_version(Path(self.root_dir))
         return self._version
 
     @property
@@ -166,10 +162,10 @@ class CSVLogger(Logger):
         place = len(writer.metrics) if step is None else step
         writer.log_metrics(metrics, place)
         if (place + 1) % self._flush_logs_every_n_steps == 0:
-            writer.save()
+            self.save()
 
     def log_hyperparams(self, params: Mapping[str, Any] | Namespace | None = None, *args: Any, **kwargs: Any) -> None:
-        """Take hyperparameters, for ``hparams.yaml``; other arguments are for other loggers."""
+        """Write hyperparameters to ``hparams.yaml``; other arguments are for other loggers."""
         self.experiment.log_hparams(outgoing(params))
 
     def save(self) -> None:
@@ -204,11 +200,3 @@ def _rows(rows: Iterable[Mapping[str, Any]], columns: list[str]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([row.get(name) for name in columns] for row in rows)
     return text.getvalue()
-
-
-def _next_version(root: Path) -> int:
-    if not root.is_dir():
-        return 0
-    names = [entry.name for entry in root.iterdir() if entry.name.startswith("version_") and entry.is_dir()]
-    numbers = [name.removeprefix("version_") for name in names]
-    return max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
