@@ -25,10 +25,10 @@ class Tiny(L.Module):
         self.log("loss", loss)
         return loss
 
-    def validation_step(self, batch, batch_idx):
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
         self.log("val", self(batch).pow(2).mean())
 
-    def test_step(self, batch, batch_idx):
+    def test_step(self, batch, batch_idx, dataloader_idx=0):
         self.log("test", self(batch).pow(2).mean())
 
     def configure_optimizers(self):
