@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from abc import ABC
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import leyden.loggers
 from leyden.api.module import Module
 from leyden.compat import table, table_fabric, table_parts, table_pytorch
 from leyden.compat.lightning import AliasModule, install, uninstall
+from leyden.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
@@ -112,11 +114,32 @@ def test_a_missing_name_is_an_error_that_names_it(statement, kind, words):
         assert word in out
 
 
-def test_a_name_that_lightning_has_and_leyden_has_not_yet_is_told_apart(monkeypatch):
-    monkeypatch.setitem(table.LATER, "lightning.pytorch.callbacks", ("SomethingNew",))
-    module = AliasModule("lightning.pytorch.callbacks")
-    with pytest.raises(AttributeError, match=r"callbacks\.SomethingNew yet, which Lightning 2\.6\.6 has.* run this"):
-        module.SomethingNew  # noqa: B018
+@pytest.fixture
+def callbacks_module(monkeypatch):
+    names = ("NewCallback", "NewException", "new_function")
+    monkeypatch.setitem(table.LATER, "lightning.pytorch.callbacks", names)
+    return AliasModule("lightning.pytorch.callbacks")
+
+
+def test_a_function_that_leyden_does_not_have_yet_is_told_apart(callbacks_module):
+    for name in ("new_function", "NewException"):
+        with pytest.raises(AttributeError, match=rf"callbacks\.{name} yet, which Lightning 2\.6\.6 has.* run this"):
+            getattr(callbacks_module, name)
+
+
+def test_a_class_that_leyden_does_not_have_yet_can_be_named_and_not_used(callbacks_module):
+    kind = callbacks_module.NewCallback
+    assert callbacks_module.NewCallback is kind
+    assert not isinstance(Module(), kind)
+    assert not issubclass(Module, kind | int)
+
+    class Mine(kind, ABC):
+        """A program's own."""
+
+    for use in (kind, Mine, lambda: kind.method()):
+        with pytest.raises((UsageError, AttributeError), match=r"callbacks\.NewCallback yet, which Lightning"):
+            use()
+    assert not hasattr(kind, "__wrapped__")
 
 
 def test_the_versions_are_those_of_lightning():

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from leyden._version import LIGHTNING_VERSION
+from leyden.compat.absent import AbsentType, absent
 from leyden.compat.table import CLASS_NAMES, LATER, MODULES, SERVED
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import UsageError
@@ -55,6 +56,7 @@ def uninstall() -> None:
     for name in [name for name, module in sys.modules.items() if isinstance(module, AliasModule)]:
         del sys.modules[name]
     _FINDER.modules.clear()
+    _FINDER.absent.clear()
     _name_bases(aliased=False)
 
 
@@ -76,6 +78,13 @@ class AliasModule(ModuleType):
             _name_bases(aliased=True)
             setattr(self, name, value)
             return value
+        if name in LATER.get(self.__name__, ()) and _is_class_name(name):
+            part = ".".join(self.__name__.split(".")[:2])
+            value = _FINDER.absent.setdefault(
+                (part, name), absent(self.__name__, name, _missing(f"{self.__name__}.{name}"))
+            )
+            setattr(self, name, value)
+            return value
         if (submodule := f"{self.__name__}.{name}") in MODULES:
             return import_module(submodule)
         # Tools ask every module for such names, and nobody reads the answer.
@@ -93,6 +102,7 @@ class AliasFinder:
 
     def __init__(self) -> None:
         self.modules: dict[str, AliasModule] = {}  # by their name under ``lightning``: one for both spellings
+        self.absent: dict[tuple[str, str], AbsentType] = {}  # by part of Lightning and name: one for all its modules
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -130,6 +140,10 @@ def _name_bases(aliased: bool) -> None:
         module, _, attribute = target.partition(":")
         if module in sys.modules:
             getattr(sys.modules[module], attribute).__name__ = name if aliased else attribute
+
+
+def _is_class_name(name: str) -> bool:
+    return name[0].isupper() and not name.isupper() and not name.endswith("Exception")  # which must be catchable
 
 
 def _under_lightning(name: str) -> str:

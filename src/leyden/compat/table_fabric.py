@@ -10,6 +10,10 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "disable_possible_user_warnings": "leyden.compat.utilities:disable_possible_user_warnings",
         "seed_everything": "leyden.runtime.seed:seed_everything",
     },
+    "lightning.fabric.accelerators.cuda": {
+        "is_cuda_available": "torch.cuda:is_available",
+        "num_cuda_devices": "torch.cuda:device_count",
+    },
     "lightning.fabric.loggers": {
         "CSVLogger": "leyden.loggers.csv:CSVLogger",
         "Logger": "leyden.loggers.logger:Logger",
@@ -81,12 +85,7 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "lightning.fabric.accelerators.accelerator": ("Accelerator",),
     "lightning.fabric.accelerators.cpu": ("CPUAccelerator",),
-    "lightning.fabric.accelerators.cuda": (
-        "CUDAAccelerator",
-        "find_usable_cuda_devices",
-        "is_cuda_available",
-        "num_cuda_devices",
-    ),
+    "lightning.fabric.accelerators.cuda": ("CUDAAccelerator", "find_usable_cuda_devices"),
     "lightning.fabric.accelerators.mps": ("MPSAccelerator",),
     "lightning.fabric.accelerators.xla": ("XLAAccelerator",),
     "lightning.fabric.cli": ("main",),

@@ -1,7 +1,8 @@
 """Where Lightning's names are in Leyden: roots, core, trainer, tuner, command line, demos and utilities.
 
 ``SERVED`` says for each module of Lightning's which of its public names Leyden has, and where. ``LATER`` lists the
-public names that Lightning 2.6 has there and Leyden does not have yet.
+public names that Lightning 2.6 has there and Leyden does not have yet: a class among them can be imported, and is an
+error when it is used; a function cannot be imported.
 """
 
 from __future__ import annotations
