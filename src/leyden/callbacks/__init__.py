@@ -8,6 +8,7 @@ from leyden.callbacks.lambda_function import LambdaCallback
 from leyden.callbacks.lr_monitor import LearningRateMonitor
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
+from leyden.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
 from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.timer import Timer
@@ -23,6 +24,7 @@ __all__ = [
     "LearningRateMonitor",
     "ModelCheckpoint",
     "ModelSummary",
+    "OnExceptionCheckpoint",
     "ProgressBar",
     "TQDMProgressBar",
     "Timer",

@@ -18,6 +18,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "LearningRateMonitor": "leyden.callbacks.lr_monitor:LearningRateMonitor",
         "ModelCheckpoint": "leyden.callbacks.model_checkpoint:ModelCheckpoint",
         "ModelSummary": "leyden.callbacks.model_summary:ModelSummary",
+        "OnExceptionCheckpoint": "leyden.callbacks.on_exception_checkpoint:OnExceptionCheckpoint",
         "ProgressBar": "leyden.callbacks.progress_bar:ProgressBar",
         "TQDMProgressBar": "leyden.callbacks.tqdm_progress:TQDMProgressBar",
         "Timer": "leyden.callbacks.timer:Timer",
@@ -32,6 +33,9 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "ModelCheckpoint": "leyden.callbacks.model_checkpoint:ModelCheckpoint"
     },
     "lightning.pytorch.callbacks.model_summary": {"ModelSummary": "leyden.callbacks.model_summary:ModelSummary"},
+    "lightning.pytorch.callbacks.on_exception_checkpoint": {
+        "OnExceptionCheckpoint": "leyden.callbacks.on_exception_checkpoint:OnExceptionCheckpoint",
+    },
     "lightning.pytorch.callbacks.prediction_writer": {
         "BasePredictionWriter": "leyden.callbacks.prediction_writer:BasePredictionWriter",
         "WriteInterval": "leyden.callbacks.prediction_writer:WriteInterval",
@@ -105,7 +109,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
         "EMAWeightAveraging",
         "LearningRateFinder",
         "ModelPruning",
-        "OnExceptionCheckpoint",
         "RichModelSummary",
         "RichProgressBar",
         "SpikeDetection",
@@ -117,7 +120,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks.device_stats_monitor": ("DeviceStatsMonitor",),
     "lightning.pytorch.callbacks.finetuning": ("BackboneFinetuning", "BaseFinetuning", "multiplicative"),
     "lightning.pytorch.callbacks.lr_finder": ("LearningRateFinder",),
-    "lightning.pytorch.callbacks.on_exception_checkpoint": ("OnExceptionCheckpoint",),
     "lightning.pytorch.callbacks.progress": ("RichProgressBar",),
     "lightning.pytorch.callbacks.progress.progress_bar": ("get_standard_metrics",),
     "lightning.pytorch.callbacks.progress.rich_progress": ("RichProgressBar", "RichProgressBarTheme"),
