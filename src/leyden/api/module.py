@@ -226,11 +226,13 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
                 f"Trainer(gradient_clip_val={limit}), but clip_gradients() was called with {gradient_clip_val}. "
                 "Leave one of them out."
             )
-        match gradient_clip_algorithm or "norm":
+        match str(gradient_clip_algorithm or "norm").lower():
             case "norm" | "value" as algorithm:
                 clip_gradients(optimizer, gradient_clip_val or 0, algorithm)
-            case unknown:
-                raise SettingsError(f"gradient_clip_algorithm={unknown!r} is unknown. Use 'norm' or 'value'.")
+            case _:
+                raise SettingsError(
+                    f"gradient_clip_algorithm={gradient_clip_algorithm!r} is unknown. Use 'norm' or 'value'."
+                )
 
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
         """The optimizer of this run, or the list of them if there are several."""
