@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from torch import optim
 from torch.optim import Optimizer
 
@@ -31,3 +34,13 @@ def needs_closure(optimizer: Optimizer) -> bool:
     """
     hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     return type(optimizer) not in GRADIENT_ONLY or bool(hooked)
+
+
+def hparams_summaries(writer: Any, params: dict[str, Any], metrics: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """What tells TensorBoard of hyperparameters, for a ``SummaryWriter`` of torch or of tensorboardX.
+
+    ``SummaryWriter.add_hparams`` does the same in a run of its own beside the one that it belongs to.
+    """
+    package = "torch.utils.tensorboard" if type(writer).__module__.startswith("torch.") else "tensorboardX"
+    summaries: tuple[Any, Any, Any] = import_module(f"{package}.summary").hparams(params, metrics)
+    return summaries

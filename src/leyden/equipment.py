@@ -25,6 +25,7 @@ from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger
+from leyden.loggers.tensorboard import TensorBoardLogger, has_tensorboard
 from leyden.settings import Settings, flag
 
 if TYPE_CHECKING:
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 
 
 def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settings) -> list[Logger]:
-    """The loggers of a run: those given, or a CSV logger in the root directory where none is ruled out."""
+    """The loggers of a run: those given, or one of TensorBoard or CSV in the root directory if none is ruled out."""
     match given:
         case False:
             return []
         case _ if settings.fast_dev_run:
             return [DummyLogger()]
         case None | True:
-            return [CSVLogger(str(settings.default_root_dir))]
+            default = TensorBoardLogger if has_tensorboard() else CSVLogger
+            return [default(str(settings.default_root_dir))]
         case Logger():
             return [given]
         case _:

@@ -8,7 +8,8 @@ LeydenError
 │   ├── HparamsError        hyperparameters that cannot be kept or merged
 │   ├── LogError            a call of self.log that has no meaning where it stands
 │   ├── DetachedError       something that only a running trainer has is asked for without one
-│   └── MonitorError        a metric to monitor that nobody has logged
+│   ├── MonitorError        a metric to monitor that nobody has logged
+│   └── PackageError        an optional part whose package is not installed
 ├── CheckpointError         a checkpoint that cannot be written or read
 │   ├── FormatError         not a checkpoint, cut short or malformed
 │   ├── DigestError         the content is not what was saved
@@ -58,6 +59,10 @@ class DetachedError(UsageError, RuntimeError):
 
 class MonitorError(UsageError, RuntimeError):
     """A metric to monitor has not been logged by anybody."""
+
+
+class PackageError(UsageError, ModuleNotFoundError):
+    """An optional part needs a package that is not installed."""
 
 
 class CheckpointError(LeydenError):

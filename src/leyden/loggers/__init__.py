@@ -2,5 +2,6 @@
 
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import Logger
+from leyden.loggers.tensorboard import TensorBoardLogger
 
-__all__ = ["CSVLogger", "Logger"]
+__all__ = ["CSVLogger", "Logger", "TensorBoardLogger"]

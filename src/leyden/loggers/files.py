@@ -1,4 +1,4 @@
-"""Files that grow: appended to in private, and kept when a new run begins."""
+"""Files and directories of a run: files that grow in private, and what an earlier run has left."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def set_aside(paths: Sequence[Path]) -> list[Path]:
     for path, name in zip(there, names, strict=True):
         path.rename(name)
     return names
+
+
+def next_version(root: Path) -> int:
+    """The first number N above those of all directories ``version_N`` in ``root``."""
+    if not root.is_dir():
+        return 0
+    names = [entry.name for entry in root.iterdir() if entry.name.startswith("version_") and entry.is_dir()]
+    numbers = [name.removeprefix("version_") for name in names]
+    return max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
