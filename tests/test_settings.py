@@ -320,7 +320,6 @@ def test_everything_unavailable_is_an_argument_of_the_trainer_whose_default_is_n
         ("strategy", "ddp"),
         ("num_nodes", 2),
         ("profiler", "simple"),
-        ("barebones", True),
         ("plugins", [object()]),
         ("model_registry", "somewhere"),
     ],

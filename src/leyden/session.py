@@ -23,6 +23,7 @@ from leyden.checkpoint.load import load
 from leyden.core.described import described
 from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
 from leyden.core.metrics import Log, row
+from leyden.core.muted_log import MutedLog
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
 from leyden.core.warnings import warn
@@ -92,6 +93,7 @@ class Session:
     asked_training_data: TrainData | None = None
     _modes: ExitStack = field(default_factory=ExitStack)
     _is_set_up: bool = False
+    _muted: MutedLog = field(default_factory=MutedLog)
 
     def __enter__(self) -> Session:
         settings, status = self.settings, self.status
@@ -179,7 +181,7 @@ class Session:
 
     def build_hooks(self) -> None:
         """Look again at who listens: at the start, and whenever a callback or a hook is added or taken away."""
-        attached = Attached(self.log, self.build_hooks)
+        attached = Attached(self._muted if self.settings.barebones else self.log, self.build_hooks)
         modules = (part for part in self.module.modules() if isinstance(part, Module))  # those inside may log too
         for listener in (*modules, *self.callbacks):
             listener._attached = attached

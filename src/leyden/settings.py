@@ -56,6 +56,7 @@ class Settings:
     benchmark: bool | None
     enable_autolog_hparams: bool
     fast_dev_run: int  # batches of each loop; 0: an ordinary run
+    barebones: bool  # nothing is logged
     default_root_dir: Path
 
     def plan(self, training_batches: int | float, validates: bool) -> Plan:
@@ -136,6 +137,7 @@ def resolve(
     inference_mode: bool,
     detect_anomaly: bool,
     enable_autolog_hparams: bool,
+    barebones: bool,
     default_root_dir: str | Path | None,
 ) -> Settings:
     """The settings of a Trainer's arguments, each under Lightning's name and with Lightning's meaning.
@@ -200,6 +202,7 @@ def resolve(
         benchmark=None if benchmark is None else flag("benchmark", benchmark),
         enable_autolog_hparams=flag("enable_autolog_hparams", enable_autolog_hparams),
         fast_dev_run=short,
+        barebones=barebones,
         default_root_dir=_directory(default_root_dir),
     )
     _check_limits(resolved)
@@ -211,10 +214,6 @@ UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
     "strategy": (("auto", "single_device", None), "Use strategy='auto' to train on one device."),
     "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
     "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
-    "barebones": (
-        (False,),
-        "Leave it out: what is not used costs nothing. Turn off logger and enable_checkpointing by name.",
-    ),
     "plugins": ((None, [], ()), "Leave it out, and choose precision by its name."),
     "model_registry": ((None,), "Leave it out: Leyden has no hosted registry."),
 }
@@ -230,6 +229,17 @@ def refuse_unavailable(**arguments: object) -> None:
         neutral, way_out = UNAVAILABLE[name]
         if value not in neutral:
             raise SettingsError(f"{name}={value!r} is not available in this version. {way_out}")
+
+
+def refuse_in_barebones(**arguments: object) -> None:
+    """Stop where ``barebones`` and an argument contradict each other: one takes away what the other asks for.
+
+    Raises:
+        SettingsError: naming the argument.
+    """
+    for name, value in arguments.items():
+        if value not in (None, False, 0):
+            raise SettingsError(f"barebones=True runs without what {name}={value!r} asks for. Drop one of the two.")
 
 
 def _check_limits(s: Settings) -> None:

@@ -25,7 +25,7 @@ from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
-from leyden.settings import refuse_unavailable, resolve
+from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import ACCELERATORS, Accelerator
 from leyden.strategies.strategy import SingleDeviceStrategy, Strategy
 from leyden.views import TrainerViews
@@ -70,7 +70,7 @@ class Trainer(TrainerViews):
         use_distributed_sampler: has no effect on one device.
         profiler: None; profilers come later.
         detect_anomaly: let autograd find the operation behind a NaN.
-        barebones: False; it would remove nothing, since nothing idle costs anything.
+        barebones: no logger, no self.log, no checkpoints, progress bar, summary or sanity check.
         plugins: None; they come with training on several devices.
         sync_batchnorm: has no effect on one device.
         reload_dataloaders_every_n_epochs: ask for the loaders anew after so many epochs; 0: never.
@@ -131,10 +131,23 @@ class Trainer(TrainerViews):
             strategy="single_device" if type(strategy) is SingleDeviceStrategy else strategy,
             num_nodes=num_nodes,
             profiler=profiler,
-            barebones=barebones,
             plugins=plugins,
             model_registry=model_registry,
         )
+        barebones = flag("barebones", barebones)
+        if barebones:
+            refuse_in_barebones(
+                logger=logger,
+                enable_checkpointing=enable_checkpointing,
+                enable_progress_bar=enable_progress_bar,
+                enable_model_summary=enable_model_summary,
+                num_sanity_val_steps=num_sanity_val_steps,
+                log_every_n_steps=log_every_n_steps,
+                fast_dev_run=fast_dev_run,
+                detect_anomaly=detect_anomaly,
+            )
+            logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
+            num_sanity_val_steps = log_every_n_steps = 0
         if isinstance(accelerator, Accelerator):
             accelerator = accelerator.name()
         if isinstance(strategy, SingleDeviceStrategy) and (accelerator, devices) == ("auto", "auto"):
@@ -167,6 +180,7 @@ class Trainer(TrainerViews):
             inference_mode=inference_mode,
             detect_anomaly=detect_anomaly,
             enable_autolog_hparams=enable_autolog_hparams,
+            barebones=barebones,
             default_root_dir=default_root_dir,
         )
         self._strategy = (

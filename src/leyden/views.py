@@ -261,7 +261,7 @@ class TrainerViews:
 
     @property
     def barebones(self) -> bool:
-        return False
+        return self.settings.barebones
 
     # What it works with.
 
