@@ -86,7 +86,9 @@ def restore_weights(checkpoint: dict[str, Any], module: Module, where: str) -> N
     module.on_load_checkpoint(checkpoint)
     weights = checkpoint.get("state_dict")
     if not isinstance(weights, Mapping):
-        raise FormatError(f"{where} has no weights under the key 'state_dict', so it is not a checkpoint of a module.")
+        raise FormatError(
+            f"{where} has no weights under the key 'state_dict', so it is not a checkpoint of a module. Check the path."
+        )
     fill_weights(module, weights, module.strict_loading, where)
 
 

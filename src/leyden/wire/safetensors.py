@@ -131,7 +131,7 @@ def _kind(data: memoryview) -> str:
         return f"it is a zip archive as torch.save and PyTorch Lightning write them, with a pickle inside, {pickled}"
     if start[0] == 0x80 and start[1] in range(2, 6):
         return f"it is a pickle, {pickled}"
-    return "it does not begin as a safetensors file does."
+    return "it does not begin as a safetensors file does. Check the path, or use another copy of the file."
 
 
 def _metadata(value: Json, where: str) -> dict[str, str]:
