@@ -15,13 +15,17 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "num_cuda_devices": "torch.cuda:device_count",
     },
     "lightning.fabric.loggers": {
-        "CSVLogger": "leyden.loggers.csv:CSVLogger",
+        "CSVLogger": "leyden.compat.fabric_loggers:CSVLogger",
         "Logger": "leyden.loggers.logger:Logger",
+        "TensorBoardLogger": "leyden.compat.fabric_loggers:TensorBoardLogger",
     },
-    "lightning.fabric.loggers.csv_logs": {"CSVLogger": "leyden.loggers.csv:CSVLogger"},
+    "lightning.fabric.loggers.csv_logs": {"CSVLogger": "leyden.compat.fabric_loggers:CSVLogger"},
     "lightning.fabric.loggers.logger": {
         "Logger": "leyden.loggers.logger:Logger",
         "rank_zero_experiment": "leyden.loggers.logger:rank_zero_experiment",
+    },
+    "lightning.fabric.loggers.tensorboard": {
+        "TensorBoardLogger": "leyden.compat.fabric_loggers:TensorBoardLogger",
     },
     "lightning.fabric.utilities": {
         "AttributeDict": "leyden.core.attribute_dict:AttributeDict",
@@ -90,8 +94,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.fabric.accelerators.xla": ("XLAAccelerator",),
     "lightning.fabric.cli": ("main",),
     "lightning.fabric.fabric": ("Fabric",),
-    "lightning.fabric.loggers": ("TensorBoardLogger",),
-    "lightning.fabric.loggers.tensorboard": ("TensorBoardLogger",),
     "lightning.fabric.plugins": (
         "BitsandbytesPrecision",
         "CheckpointIO",

@@ -65,6 +65,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     "lightning.pytorch.loggers": {
         "CSVLogger": "leyden.loggers.csv:CSVLogger",
         "Logger": "leyden.loggers.logger:Logger",
+        "TensorBoardLogger": "leyden.loggers.tensorboard:TensorBoardLogger",
     },
     "lightning.pytorch.loggers.csv_logs": {
         "CSVLogger": "leyden.loggers.csv:CSVLogger",
@@ -76,6 +77,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "Logger": "leyden.loggers.logger:Logger",
         "rank_zero_experiment": "leyden.loggers.logger:rank_zero_experiment",
     },
+    "lightning.pytorch.loggers.tensorboard": {"TensorBoardLogger": "leyden.loggers.tensorboard:TensorBoardLogger"},
     "lightning.pytorch.accelerators": {
         "Accelerator": "leyden.strategies.accelerator:Accelerator",
         "CPUAccelerator": "leyden.strategies.accelerator:CPUAccelerator",
@@ -130,13 +132,12 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks.stochastic_weight_avg": ("StochasticWeightAveraging",),
     "lightning.pytorch.callbacks.throughput_monitor": ("ThroughputMonitor",),
     "lightning.pytorch.callbacks.weight_averaging": ("EMAWeightAveraging", "WeightAveraging"),
-    "lightning.pytorch.loggers": ("CometLogger", "LitLogger", "MLFlowLogger", "TensorBoardLogger", "WandbLogger"),
+    "lightning.pytorch.loggers": ("CometLogger", "LitLogger", "MLFlowLogger", "WandbLogger"),
     "lightning.pytorch.loggers.comet": ("CometLogger",),
     "lightning.pytorch.loggers.litlogger": ("LitLogger",),
     "lightning.pytorch.loggers.logger": ("merge_dicts",),
     "lightning.pytorch.loggers.mlflow": ("MLFlowLogger",),
     "lightning.pytorch.loggers.neptune": ("NeptuneLogger",),
-    "lightning.pytorch.loggers.tensorboard": ("TensorBoardLogger",),
     "lightning.pytorch.loggers.wandb": ("WandbLogger",),
     "lightning.pytorch.profilers": (
         "AdvancedProfiler",
