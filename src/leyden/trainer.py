@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from types import NoneType
@@ -24,6 +25,7 @@ from leyden.equipment import callbacks_for, check_together, checkpoint_named, lo
 from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
+from leyden.runtime.creation import created_on
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import ACCELERATORS, Accelerator
@@ -320,6 +322,14 @@ class Trainer(TrainerViews):
         # a model that was fitted and then tested is still saved with what its training needs to go on
         session = fitted if fitted is not None and fitted.module is self._session.module else self._session
         save(session.dump(bool(weights_only)), Path(filepath).expanduser())
+
+    def init_module(self, empty_init: bool | None = None) -> AbstractContextManager[None]:
+        """A block in which modules are made on the device of this trainer and in the number format of its precision.
+
+        Args:
+            empty_init: leave parameters as memory happens to be, for weights that are about to be loaded.
+        """
+        return created_on(self.settings.device, self.settings.precision.weights, bool(empty_init))
 
     def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """What ``Module.manual_backward`` calls: the hooks around backward, and the scaling of the precision."""

@@ -38,7 +38,8 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
         super().__init__(*args, **kwargs)
         self._trainer: Trainer | None = None
         self._attached: Attached | None = None
-        self._device = torch.device("cpu")
+        device = torch.get_default_device()  # that of Trainer.init_module(), say; nothing could move away from "meta"
+        self._device = torch.device("cpu") if device.type == "meta" else device
         self._dtype = torch.get_default_dtype()
         self._automatic_optimization = True
         self._strict_loading: bool | None = None
