@@ -12,7 +12,7 @@ from leyden.core.stage import TrainerFn
 from leyden.core.warnings import LeydenWarning
 from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
 from leyden.errors import SettingsError
-from leyden.loggers import CSVLogger
+from leyden.loggers import CSVLogger, TensorBoardLogger
 from leyden.loggers.logger import DummyLogger
 
 FIT, VALIDATE, TEST = TrainerFn.FITTING, TrainerFn.VALIDATING, TrainerFn.TESTING
@@ -56,9 +56,11 @@ class Stateful(L.Callback):
 
 
 @pytest.mark.parametrize("given", [None, True])
-def test_a_logger_is_there_by_default_in_the_root_directory(given, tmp_path):
+@pytest.mark.parametrize(("packages", "kind"), [({"tensorboard"}, TensorBoardLogger), (set(), CSVLogger)])
+def test_a_logger_is_there_by_default_in_the_root_directory(given, packages, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("leyden.core.packages.find_spec", lambda name: name if name in packages else None)
     (logger,) = loggers_for(given, settings(tmp_path))
-    assert isinstance(logger, CSVLogger)
+    assert isinstance(logger, kind)
     assert Path(logger.save_dir) == tmp_path
 
 
