@@ -4,10 +4,11 @@ from math import inf
 
 import pytest
 import torch
-from tests.tiny import Tiny, batches
+from tests.tiny import Tiny, batches, trainer
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import leyden as L
+from leyden.core.state import State
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import DataError, ModuleError
 from leyden.runtime.seed import seed_worker
@@ -18,20 +19,29 @@ NUMBERS = TensorDataset(torch.ones(4, 2))
 
 class Data(L.DataModule):
     def train_dataloader(self):
-        return "of the data module"
+        return ["of the data module"]
 
 
 class Owner(Tiny):
     def train_dataloader(self):
-        return "of the module"
+        return ["of the module"]
 
 
 def source(given=None, datamodule=None, module=None, name="train_dataloader"):
     return Source.of(name, given, datamodule, module or Tiny())
 
 
+def asked(*given):
+    """The loaders that a source finds, as they were made."""
+    return source(*given).loaders("sequential").iterables
+
+
+def training(given, **arguments):
+    return train_data(source(given), trainer(".", **arguments).settings)
+
+
 def evaluation(given, limit=1.0, check=lambda loaders: None):
-    return EvaluationSource(source(given, name="val_dataloader"), limit, "limit_val_batches", check)()
+    return EvaluationSource(source(given, name="val_dataloader"), limit, "limit_val_batches", check, 0, (0, State()))()
 
 
 def answering(answer):
@@ -42,57 +52,52 @@ def answering(answer):
 # Who is asked
 
 
-def test_what_the_call_was_given_comes_first_then_the_data_module_then_the_module():
-    assert source("given", Data(), Owner()).ask() == "given"
-    assert source(None, Data(), Owner()).ask() == "of the data module"
-    assert source(None, L.DataModule(), Owner()).ask() == "of the module"
+def test_what_the_call_was_given_comes_first_then_the_data_module_or_else_the_module():
+    assert asked(["given"], Data(), Owner()) == ["given"]
+    assert asked(None, Data(), Owner()) == ["of the data module"]
+    assert asked(None, None, Owner()) == ["of the module"]
 
 
 def test_loaders_that_nobody_defines_are_not_there():
-    nobody = source(None, L.DataModule(), Tiny())
-    assert (nobody.defined, nobody.ask()) == (False, None)
+    assert not source(None, None, Tiny()).defined
+    assert not source(None, L.DataModule(), Owner()).defined
     assert source([]).defined
     assert source(None, Data()).defined
 
 
 def test_a_loader_set_on_the_object_counts():
     module = Tiny()
-    module.train_dataloader = lambda: "set"
-    assert source(module=module).ask() == "set"
+    module.train_dataloader = lambda: ["set"]
+    assert asked(None, None, module) == ["set"]
 
 
 def test_a_method_that_returns_nothing_is_named():
     with pytest.raises(DataError, match=r"^train_dataloader\(\) of Answering returned None\. Return a loader"):
-        source(module=answering(lambda self: None)).ask()
+        asked(None, None, answering(lambda self: None))
 
 
 def test_a_loader_in_the_place_of_the_method_is_named():
     with pytest.raises(ModuleError, match=r"^train_dataloader\(\) of Answering is a list of \(int\), not a method"):
-        source(module=answering([1])).ask()
+        asked(None, None, answering([1]))
 
 
 # The training loader
 
 
 def test_the_training_loader_is_taken_up_to_its_limit():
-    assert train_data(source(batches(4)), 3).size == 3
-    assert train_data(source(batches(4)), 0.5).size == 2
-    assert train_data(source(iter([1])), 1.0).size == inf
-
-
-def test_no_training_loader_at_all_is_refused():
-    with pytest.raises(DataError, match="there is no train_dataloader"):
-        train_data(source(), 1.0)
+    assert training(batches(4), limit_train_batches=3).size == 3
+    assert training(batches(4), limit_train_batches=0.5).size == 2
+    assert training(iter([1])).size == inf
 
 
 def test_an_empty_training_loader_warns_with_the_likely_causes():
     with pytest.warns(LeydenWarning, match=r"train_dataloader has no batches.*drop_last"):
-        assert train_data(source(DataLoader(NUMBERS, 8, drop_last=True)), 1.0).size == 0
+        assert training(DataLoader(NUMBERS, 8, drop_last=True)).size == 0
 
 
 def test_a_dataset_in_the_place_of_a_loader_warns():
     with pytest.warns(LeydenWarning, match="train_dataloader is the dataset TensorDataset itself.*DataLoader"):
-        assert train_data(source(NUMBERS), 1.0).size == 4
+        assert training(NUMBERS).size == 4
 
 
 def test_a_stream_in_the_place_of_a_loader_may_give_batches_itself():
@@ -100,15 +105,14 @@ def test_a_stream_in_the_place_of_a_loader_may_give_batches_itself():
         def __iter__(self):
             return iter([torch.ones(1, 2)])
 
-    assert train_data(source(Stream()), 1.0).size == inf
+    assert training(Stream()).size == inf
 
 
 @pytest.mark.parametrize("seeded", [True, False])
 def test_workers_get_streams_of_their_own_where_seed_everything_asked_for_it(monkeypatch, seeded):
     monkeypatch.setenv("PL_SEED_WORKERS", str(int(seeded)))
     loader, own = DataLoader(NUMBERS), DataLoader(NUMBERS, worker_init_fn=print)
-    train_data(source(loader), 1.0)
-    train_data(source(own), 1.0)
+    training([loader, own])
     assert loader.worker_init_fn is (seed_worker if seeded else None)
     assert own.worker_init_fn is print
 
@@ -127,7 +131,7 @@ def test_workers_get_streams_of_their_own_where_seed_everything_asked_for_it(mon
     ],
 )
 def test_an_evaluation_runs_one_loader_or_several(given, count):
-    assert len(evaluation(given).loaders) == count
+    assert len(evaluation(given).sizes) == count
 
 
 def test_each_loader_of_an_evaluation_has_its_own_size():
@@ -136,17 +140,18 @@ def test_each_loader_of_an_evaluation_has_its_own_size():
 
 
 def test_the_program_is_asked_once():
-    asked = []
+    calls = []
 
     class Asked(Tiny):
         def val_dataloader(self):
-            asked.append(1)
+            calls.append(1)
             return batches(1)
 
-    loaders = EvaluationSource(source(module=Asked(), name="val_dataloader"), 1.0, "limit_val_batches", lambda n: None)
+    of_module = source(module=Asked(), name="val_dataloader")
+    loaders = EvaluationSource(of_module, 1.0, "limit_val_batches", lambda count: None, 0, (0, State()))
     assert loaders.loaded is None
     assert loaders() is loaders() is loaders.loaded
-    assert asked == [1]
+    assert calls == [1]
 
 
 def test_the_step_is_checked_against_the_number_of_loaders():
@@ -161,5 +166,5 @@ def test_an_empty_loader_of_an_evaluation_warns():
 
 
 def test_what_cannot_be_iterated_is_refused():
-    with pytest.raises(DataError, match="val_dataloader is an int"):
+    with pytest.raises(DataError, match="val_dataloader is or holds an int"):
         evaluation([batches(1), 3])
