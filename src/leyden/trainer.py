@@ -28,7 +28,8 @@ from leyden.loop.run import Status
 from leyden.runtime.creation import created_on
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
-from leyden.strategies.accelerator import ACCELERATORS, Accelerator
+from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.choose import hardware_named, strategy_for
 from leyden.strategies.strategy import SingleDeviceStrategy, Strategy
 from leyden.views import TrainerViews
 
@@ -150,13 +151,10 @@ class Trainer(TrainerViews):
             )
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = log_every_n_steps = 0
-        if isinstance(accelerator, Accelerator):
-            accelerator = accelerator.name()
-        if isinstance(strategy, SingleDeviceStrategy) and (accelerator, devices) == ("auto", "auto"):
-            accelerator, devices = strategy.root_device.type, [strategy.root_device.index or 0]
+        accelerator_name, which = hardware_named(accelerator, devices, strategy)
         self.settings = resolve(
-            accelerator=accelerator,
-            devices=devices,
+            accelerator=accelerator_name,
+            devices=which,
             precision=precision,
             fast_dev_run=fast_dev_run,
             max_epochs=max_epochs,
@@ -185,11 +183,7 @@ class Trainer(TrainerViews):
             barebones=barebones,
             default_root_dir=default_root_dir,
         )
-        self._strategy = (
-            strategy
-            if isinstance(strategy, Strategy)
-            else SingleDeviceStrategy(self.settings.device, ACCELERATORS[self.settings.device.type]())
-        )
+        self._strategy = strategy_for(strategy, accelerator, self.settings.device)
         self.loggers: list[Logger] = loggers_for(logger, self.settings)
         self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
