@@ -31,6 +31,7 @@ from leyden.predict_loop import PredictLoop
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
 from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.precision import Precision, plugin_of
 from leyden.strategies.strategy import Strategy
 
 
@@ -406,6 +407,11 @@ class TrainerViews:
     def accelerator(self) -> Accelerator | None:
         """The kind of hardware."""
         return self._strategy.accelerator
+
+    @property
+    def precision_plugin(self) -> Precision:
+        """The number format of the run, and what scales the loss in half precision."""
+        return plugin_of(self.settings.precision, self.settings.device.type, self.scaler)
 
     @property
     def is_global_zero(self) -> bool:

@@ -2,6 +2,7 @@
 
 from leyden.strategies.accelerator import Accelerator, CPUAccelerator, CUDAAccelerator, MPSAccelerator
 from leyden.strategies.parallel import DDPStrategy, ParallelStrategy
+from leyden.strategies.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision
 from leyden.strategies.strategy import SingleDeviceStrategy, Strategy
 
 __all__ = [
@@ -9,8 +10,12 @@ __all__ = [
     "CPUAccelerator",
     "CUDAAccelerator",
     "DDPStrategy",
+    "DoublePrecision",
+    "HalfPrecision",
     "MPSAccelerator",
+    "MixedPrecision",
     "ParallelStrategy",
+    "Precision",
     "SingleDeviceStrategy",
     "Strategy",
 ]
