@@ -291,7 +291,7 @@ class Trainer(TrainerViews):
         with self._open(TrainerFn.PREDICTING, model, datamodule, ckpt_path) as session:
             predictions = run_prediction(session, dataloaders, keep)
             session.finish()
-        if not keep:
+        if not keep or not any(predictions):
             return None
         return predictions[0] if len(predictions) == 1 else predictions
 

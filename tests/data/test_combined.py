@@ -186,6 +186,14 @@ def test_no_batch_beyond_a_limit_is_fetched():
     assert calls == ["iter a", "a0", "iter b", "b0"]
 
 
+def test_an_iterator_is_made_of_a_loader_with_the_limit_zero_too():
+    calls = []
+    combined = CombinedLoader([Traced("a", 1, calls), Traced("b", 1, calls)], "sequential")
+    combined.limits = [0, 0]
+    assert list(combined) == []
+    assert calls == ["iter a", "iter b"]
+
+
 def test_one_limit_is_that_of_every_loader_and_a_list_needs_one_for_each():
     combined = CombinedLoader([range(3), range(2)])
     assert combined.limits is None

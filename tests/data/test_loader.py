@@ -169,7 +169,13 @@ def test_a_resume_at_the_end_of_an_epoch_reports_nothing():
 
 def test_a_loader_that_ends_before_its_length_ends_the_epoch_with_a_warning():
     batches = TrainData(Batches("ab", length=4), 4).batches(0, 0)
-    with pytest.warns(LeydenWarning, match=r"says that it has 4 batches, but it gave 2"):
+    with pytest.warns(LeydenWarning, match=r"says that it has 4 batches, and gave 2 .* Correct its __len__\(\)"):
+        assert listed(batches) == [(0, "a", False), (1, "b", False)]
+
+
+def test_a_loader_without_a_length_that_ends_before_its_limit_ends_the_epoch_with_a_warning():
+    batches = TrainData(iter("ab"), 4).batches(0, 0)
+    with pytest.warns(LeydenWarning, match="has no length, and gave 2 where 4 are taken.*Lower limit_train_batches"):
         assert listed(batches) == [(0, "a", False), (1, "b", False)]
 
 
@@ -486,9 +492,19 @@ def test_the_first_iterator_is_made_when_the_batches_are_asked_for():
             made.append(self.items)
             return iter(self.items)
 
-    batches = evaluation([Loader(""), Loader("a"), Loader("b")], [0, 1, 1]).batches(0)
-    assert made == ["a"]
+    batches = evaluation([Loader(""), Loader("a"), Loader("b"), Loader("")], [0, 1, 1, 0]).batches(0)
+    assert made == [""]
     assert list(batches) == [("a", 0, 1), ("b", 0, 2)]
+    assert made == ["", "a", "b"]  # the last one is not reached
+
+
+def test_an_evaluation_without_a_length_is_read_one_batch_ahead():
+    stream = Stream(3)
+    batches = evaluation([DataLoader(stream, batch_size=None), "a"], [inf, 1]).batches(0)
+    assert stream.taken == 1
+    assert next(batches) == (0, 0, 0)
+    assert stream.taken == 2
+    assert list(batches) == [(1, 1, 0), (2, 2, 0), ("a", 0, 1)]
 
 
 def test_the_samplers_of_an_evaluation_are_told_the_epoch():

@@ -57,4 +57,4 @@ def test_prediction_runs_in_evaluation_and_inference_mode(tmp_path):
 
 def test_a_limit_counts_batches(tmp_path):
     assert trainer(tmp_path, limit_predict_batches=1).predict(Numbering(), batches(3)) == [(0, 0)]
-    assert trainer(tmp_path, limit_predict_batches=0).predict(Numbering(), batches(3)) == []
+    assert trainer(tmp_path, limit_predict_batches=0).predict(Numbering(), batches(3)) is None

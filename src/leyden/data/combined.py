@@ -175,25 +175,26 @@ def one_by_one(
 ) -> Iterator[tuple[Any, int, int]]:
     """The batches of one loader after the other, each up to its limit, as a CombinedLoader gives them.
 
-    The first iterator is made at the call: that may draw random numbers, so its moment matters. ``gave_nothing`` is
-    told the number of a loader that ends before its first batch.
+    The first iterator is made at the call and the others in their turn, also where the limit is 0: that may draw random
+    numbers, so the moment matters. ``gave_nothing`` is told the number of a loader that ends before its first batch.
     """
-    todo = [(n, loader, limit) for n, (loader, limit) in enumerate(zip(loaders, limits, strict=True)) if limit]
-    if not todo:
-        return iter(())
-    return _in_turn(iter(todo[0][1]), todo, gave_nothing)
+    return _in_turn(iter(loaders[0]), loaders, limits, gave_nothing)
 
 
 def _in_turn(
-    first: Iterator[Any], todo: list[tuple[int, Any, int | float]], gave_nothing: Callable[[int], object]
+    first: Iterator[Any],
+    loaders: Sequence[Any],
+    limits: Sequence[int | float],
+    gave_nothing: Callable[[int], object],
 ) -> Iterator[tuple[Any, int, int]]:
-    for place, (number, loader, limit) in enumerate(todo):
+    for number, limit in enumerate(limits):
+        iterator = iter(loaders[number]) if number else first
         index = -1
-        for index, batch in enumerate(loader if place else first):
+        for index, batch in enumerate(iterator if limit else ()):
             yield batch, index, number
             if index + 1 >= limit:
                 break
-        if index < 0:
+        if limit and index < 0:
             gave_nothing(number)
 
 

@@ -37,9 +37,10 @@ class TrainData:
     def __init__(self, loader: Any, size: int | float) -> None:
         self.combined = loader if isinstance(loader, CombinedLoader) else CombinedLoader(loader, "max_size_cycle")
         self.size = size
-        self._sized = self.combined.size < inf
+        self._sized = size < inf
         self._opened = False  # is there an iterator that nobody has taken a batch of?
         self._iterator: Iterator[Any] = iter(())
+        self._ahead: Any = _END  # without a length, only looking ahead tells the last batch
         self._begun: dict[str, Any] = {}  # the random states that this epoch's order is drawn from; {} between epochs
         self._read_ahead: dict[str, Any] | None = None  # the loaders' own states before the batch that waits
 
@@ -50,11 +51,21 @@ class TrainData:
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
+        self._begin(epoch)
+        self._look_ahead()
+
+    def _begin(self, epoch: int) -> None:
         loaders = self.combined.flattened
         tell_epoch(loaders, epoch)
         self._begun = {"random": random_states(), "generators": [g.get_state() for g in _generators(loaders)]}
         self._iterator = self.combined.side_by_side()
         self._opened = True
+
+    def _look_ahead(self) -> None:
+        if not self._sized:
+            if any(map(has_state, self.combined.flattened)):
+                self._read_ahead = self._positions()
+            self._ahead = next(self._iterator, _END)
 
     def batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
         """Batches from number ``start`` of the epoch: (index, batch, is it the last)."""
@@ -68,25 +79,28 @@ class TrainData:
                     yield index, batch, index + 1 == size
                     index += 1
                 if index < size:
-                    warn(
-                        f"the training loader says that it has {self.combined.size} batches, but it gave {index}, "
-                        "so what waits for the last batch of an epoch, such as validation, does not happen. "
-                        "Correct its __len__()."
-                    )
+                    self._warn_of_early_end(index)
                 return
-            stateful = any(map(has_state, self.combined.flattened))
-            ahead = next(iterator, _END)  # without a length, only looking ahead tells the last batch
-            if ahead is _END and start == 0:
+            if self._ahead is _END and start == 0:
                 _warn_of_nothing("the training loader", self.loader)
-            while ahead is not _END and index < size:
-                if stateful:
-                    self._read_ahead = self._positions()
-                batch, ahead = ahead, next(iterator, _END) if index + 1 < size else _END
-                yield index, batch, ahead is _END
+            while (batch := self._ahead) is not _END and index < size:
+                self._ahead, self._read_ahead = _END, None
+                if index + 1 < size:
+                    self._look_ahead()
+                yield index, batch, self._ahead is _END
                 index += 1
         finally:
-            self._begun, self._read_ahead = {}, None
+            self._begun, self._read_ahead, self._ahead = {}, None, _END
             self._iterator = iter(())  # lets go of the worker processes
+
+    def _warn_of_early_end(self, given: int) -> None:
+        length = self.combined.size
+        cause = "has no length" if length == inf else f"says that it has {length} batches"
+        remedy = "Lower limit_train_batches" if length == inf else "Correct its __len__()"
+        warn(
+            f"the training loader {cause}, and gave {given} where {self.size} are taken, so what waits for the last "
+            f"batch of an epoch, such as validation, does not happen. {remedy}."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to find the position again: the loaders' own states, and those their order was drawn from."""
@@ -127,12 +141,14 @@ class TrainData:
                 if not position.inside:
                     next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
         if position.inside:
-            self.open(epoch)
+            self._begin(epoch)
             if not self._skip(start, own, position.ended):
                 raise DataError(
                     f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer. "
                     "Resume with the data that the run was started with."
                 )
+            if start < self.size:
+                self._look_ahead()
 
     def _skip(self, count: int, own: list[bool], ended: list[bool]) -> bool:
         if not isinstance(self._iterator, SideBySide):
@@ -225,17 +241,29 @@ class EvaluationData:
         """(batch, index, loader) for all batches; the iterator of the first loader is made at the call."""
         loaders, mode = self.combined.flattened, self.combined.mode
         tell_epoch(loaders, epoch)
-        if mode == "sequential":
-            return one_by_one(loaders, self.sizes, self._warn_of_nothing)
         size = size_of(mode, self.sizes)
-        together = islice(self.combined.side_by_side(), None if size == inf else int(size))
-        return ((batch, index, 0) for index, batch in enumerate(together))
+        if mode == "sequential":
+            batches = one_by_one(loaders, self.sizes, self._warn_of_nothing)
+        else:
+            batches = ((batch, index, 0) for index, batch in enumerate(self.combined.side_by_side()))
+        return _one_ahead(batches) if size == inf else islice(batches, int(size))
 
     def _warn_of_nothing(self, number: int) -> None:
         _warn_of_nothing(f"loader {number} of the evaluation", self.combined.flattened[number])
 
 
 _END = object()
+
+
+def _one_ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same, read one ahead from now on: as Lightning does without a length, so that draws keep their order."""
+    return _shifted(next(batches, _END), batches)
+
+
+def _shifted(ahead: Any, batches: Iterator[Any]) -> Iterator[Any]:
+    while ahead is not _END:
+        batch, ahead = ahead, next(batches, _END)
+        yield batch
 
 
 def _warn_of_nothing(which: str, loader: Any) -> None:

@@ -59,6 +59,7 @@ def train_batches(run: Run) -> None:
     state, plan, hooks, log = run.state, run.plan, run.hooks, run.log
     if plan.finished(state):  # asked to stop in on_train_epoch_start
         return
+    state.last = state.last and state.batch > 0  # also where the loader gives no batch
     for index, batch, last in run.data.batches(state.batch, state.epoch):
         state.begin_batch(last)
         batch = run.to_device(batch, 0)
