@@ -93,11 +93,7 @@ def test_a_prediction_is_made_for_every_sample():
 
 def test_a_loader_that_tells_no_samples_gives_none():
     writer = Writer("batch_and_epoch")
-<<<<<<< HEAD
     predict(writer, DataLoader([(torch.ones(2),)], batch_size=None))
-=======
-    predict(writer, iter([(torch.ones(2),)]))
->>>>>>> bcf26f3 (wip)
     assert writer.written == [([2.0, 2.0], [], 2, 0, 0), ([[2.0, 2.0]], [[]])]
 
 
