@@ -295,6 +295,11 @@ def val_loader(samples: int = 5, batch_size: int = 2) -> DataLoader[Any]:
     return loader(samples, batch_size, seed=11)
 
 
+def combined_loader(L: Any) -> type:
+    """The class that combines loaders, which each framework keeps in another place."""
+    return L.data.CombinedLoader if L.__name__ == "leyden" else L.utilities.CombinedLoader
+
+
 def module_class(L: Any) -> type:
     """A linear regression that logs its losses."""
 
