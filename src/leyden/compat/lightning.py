@@ -58,6 +58,8 @@ def uninstall() -> None:
     _FINDER.modules.clear()
     _FINDER.absent.clear()
     _name_bases(aliased=False)
+    if (served := sys.modules.get("leyden.compat.torch_load")) is not None:
+        served.unguard()
 
 
 @final
@@ -76,6 +78,7 @@ class AliasModule(ModuleType):
             module, _, attribute = target.partition(":")
             value = getattr(import_module(module), attribute)
             _name_bases(aliased=True)
+            _serve_torch()
             setattr(self, name, value)
             return value
         if name in LATER.get(self.__name__, ()) and _is_class_name(name):
@@ -140,6 +143,14 @@ def _name_bases(aliased: bool) -> None:
         module, _, attribute = target.partition(":")
         if module in sys.modules:
             getattr(sys.modules[module], attribute).__name__ = name if aliased else attribute
+
+
+def _serve_torch() -> None:
+    """Once torch is there, let its ``load`` read Leyden's files."""
+    if "torch" in sys.modules:
+        from leyden.compat.torch_load import guard
+
+        guard()
 
 
 def _is_class_name(name: str) -> bool:
