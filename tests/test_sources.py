@@ -123,7 +123,6 @@ def test_workers_get_streams_of_their_own_where_seed_everything_asked_for_it(mon
 @pytest.mark.parametrize(
     ("given", "count"),
     [
-        ([], 0),
         (batches(1), 1),
         ([batches(1), batches(2)], 2),
         ((batches(1),), 1),
