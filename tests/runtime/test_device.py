@@ -42,7 +42,9 @@ def test_an_accelerator_is_the_first_of_its_kind_that_the_machine_has(machine, k
     assert resolve_device(accelerator, "auto") == torch.device(chosen)
 
 
-@pytest.mark.parametrize(("devices", "index"), [("auto", 0), (1, 0), ("1", 0), ([0], 0), ([1], 1), ((1,), 1)])
+@pytest.mark.parametrize(
+    ("devices", "index"), [("auto", 0), (1, 0), ("1", 0), ([0], 0), ([1], 1), ((1,), 1), ("1,", 1)]
+)
 def test_a_list_chooses_one_gpu(machine, devices, index):
     machine("cuda")
     assert resolve_device("cuda", devices) == torch.device("cuda", index)
@@ -70,11 +72,17 @@ def test_another_number_of_devices_than_one_is_refused(devices):
     assert "Use devices=1" in str(caught.value)
 
 
-@pytest.mark.parametrize("devices", [2, [0, 1], "all", [], ["0"], [True]])
+@pytest.mark.parametrize("devices", [2, "2", -1, [0, 1], "0,1", "all", ",", [], ["0"], [True]])
 def test_another_number_of_gpus_than_one_is_refused(machine, devices):
     machine("cuda")
     with pytest.raises(SettingsError, match="one device"):
         resolve_device("cuda", devices)
+
+
+@pytest.mark.parametrize("devices", [-1, "-1"])
+def test_all_gpus_are_one_where_there_is_one(machine, devices):
+    machine("cuda", count=1)
+    assert resolve_device("cuda", devices) == torch.device("cuda", 0)
 
 
 @pytest.mark.parametrize("index", [2, -1])

@@ -41,10 +41,14 @@ def resolve_device(accelerator: str, devices: int | str | Sequence[int]) -> torc
 
 
 def _index(devices: int | str | Sequence[int]) -> int:
+    if isinstance(devices, str) and (index := devices.strip().removesuffix(",")).isdecimal() and "," in devices:
+        devices = [int(index)]  # "2," is a list of one, as "2" is a number of devices
     match devices:
         case bool() | [bool()]:
             raise _several(devices)
         case "auto" | "1" | 1:
+            return 0
+        case "-1" | -1 if torch.cuda.device_count() == 1:
             return 0
         case [int(index)] if 0 <= index < torch.cuda.device_count():
             return index
