@@ -41,8 +41,8 @@ def resolve_device(accelerator: str, devices: int | str | Sequence[int]) -> torc
 
 
 def _index(devices: int | str | Sequence[int]) -> int:
-    if isinstance(devices, str) and (index := devices.strip().removesuffix(",")).isdecimal() and "," in devices:
-        devices = [int(index)]  # "2," is a list of one, as "2" is a number of devices
+    if isinstance(devices, str) and (text := devices.strip()).endswith(",") and text[:-1].isdecimal():
+        devices = [int(text[:-1])]  # "2," is a list of one, as "2" is a number of devices
     match devices:
         case bool() | [bool()]:
             raise _several(devices)
