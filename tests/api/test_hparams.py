@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import nn
 
+from leyden.api.datamodule import DataModule
 from leyden.api.hparams import (
     Hyperparameters,
     hyperparameters_for_checkpoint,
@@ -600,3 +601,9 @@ def test_the_same_value_on_both_sides_is_no_conflict(value):
 def test_different_values_on_both_sides_are_an_error_that_names_them(left, right):
     with pytest.raises(HparamsError, match="different values for the hyperparameters a,"):
         hyperparameters_to_log(saving("a", "b")(left), saving("a", "b")(right))
+
+
+def test_the_classes_say_where_a_checkpoint_has_their_hyperparameters():
+    for kind, prefix in ((Module, ""), (DataModule, "datamodule_")):
+        names = {kind.CHECKPOINT_HYPER_PARAMS_KEY, kind.CHECKPOINT_HYPER_PARAMS_NAME}
+        assert names == set(hyperparameters_for_checkpoint(Plain(1), prefix))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 class DataModule(DataHooks, Hyperparameters):
     """Loaders of all stages with what prepares them: ``prepare_data``, ``setup``, the four loaders and ``teardown``."""
+
+    # the entries of a checkpoint that have the hyperparameters
+    CHECKPOINT_HYPER_PARAMS_KEY: ClassVar[str] = "datamodule_hyper_parameters"
+    CHECKPOINT_HYPER_PARAMS_NAME: ClassVar[str] = "datamodule_hparams_name"
+    CHECKPOINT_HYPER_PARAMS_TYPE: ClassVar[str] = "datamodule_hparams_type"
 
     name: str | None = None
 
