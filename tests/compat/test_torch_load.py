@@ -35,6 +35,13 @@ def test_a_file_of_leydens_answers_with_its_dictionary(native, more):
         assert torch.equal(tree["state_dict"]["weight"], TREE["state_dict"]["weight"])
 
 
+def test_the_file_may_be_overwritten_in_place_afterwards(native):
+    tree = torch.load(native)
+    with native.open("r+b") as file:
+        file.truncate(0)
+    assert torch.equal(tree["state_dict"]["weight"], TREE["state_dict"]["weight"])
+
+
 def test_the_tensors_come_to_the_device_that_was_asked_for(native):
     assert torch.load(native, map_location="meta")["state_dict"]["weight"].device.type == "meta"
 

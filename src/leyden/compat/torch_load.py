@@ -20,7 +20,7 @@ _plain: Callable[..., Any] = torch.load
 def load_either(f: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
     """Read a file of Leyden's as data, whatever the further arguments; any other file as torch does."""
     if _is_native(f):
-        return load(f, map_location=map_location)
+        return load(f, map_location=map_location, mapped=False)  # a program may write to the file that it has read
     return _plain(f, map_location, *args, **kwargs)
 
 
