@@ -7,7 +7,15 @@ import pytest
 from tests.tiny import Tiny, batches, trainer
 
 import leyden as L
-from leyden.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, TQDMProgressBar
+from leyden.callbacks import (
+    EarlyStopping,
+    GradientAccumulationScheduler,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ModelSummary,
+    Timer,
+    TQDMProgressBar,
+)
 from leyden.core.stage import TrainerFn
 from leyden.core.warnings import LeydenWarning
 from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
@@ -157,6 +165,26 @@ def test_two_states_under_one_key_could_not_be_told_apart():
         equipped([Stateful(), Stateful()])
     equipped([Stateful("a"), Stateful("b")])
     equipped([Own(), Own()])
+
+
+def test_a_duration_is_kept_by_a_timer():
+    (timer,) = equipped(None, False, False, False, max_time={"minutes": 2})
+    assert timer.time_remaining() == 120
+    own = Timer("00:00:01:00")
+    with pytest.warns(LeydenWarning, match="max_time has no effect, since callbacks has a Timer"):
+        assert equipped([own], False, False, False, max_time={"minutes": 2}) == [own]
+
+
+@pytest.mark.parametrize(
+    ("callback", "arguments", "said"),
+    [
+        (GradientAccumulationScheduler({0: 2}), {"accumulate_grad_batches": 4}, "accumulate_grad_batches=4"),
+        (LearningRateMonitor(), {"logger": False}, "LearningRateMonitor"),
+    ],
+)
+def test_callbacks_that_contradict_other_arguments_are_refused_with_both(callback, arguments, said):
+    with pytest.raises(SettingsError, match=said):
+        trainer(".", callback, **arguments)
 
 
 # The checkpoint that a word names

@@ -13,7 +13,15 @@ from leyden.checkpoint.load import load
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import FormatError, MismatchError
 from leyden.loop.optimizers import SchedulerConfig
-from leyden.snapshot import callback_states, restore_optimizers, restore_weights, saved_state
+from leyden.snapshot import (
+    callback_states,
+    restore_gradients,
+    restore_optimizers,
+    restore_weights,
+    resume_of,
+    saved_state,
+    training_part,
+)
 
 
 class Counting(L.Callback):
@@ -192,3 +200,45 @@ def test_the_state_of_a_callback_that_is_gone_is_reported(checkpoint):
 def test_callbacks_that_are_no_dictionary_are_refused(checkpoint):
     checkpoint["callbacks"] = [1]
     assert "'callbacks' are no dictionary" in refused(FormatError, lambda: callback_states(checkpoint, [], "a.ckpt"))
+
+
+def test_a_checkpoint_that_is_made_before_training_has_the_states_of_callbacks_alone():
+    part = training_part(None, Tiny(), [Counting()])
+    assert part == {"callbacks": {"Counting": {"count": 3}}, "optimizer_states": [], "lr_schedulers": []}
+
+
+def test_gradients_of_an_open_window_come_back(checkpoint):
+    module = Tiny()
+    checkpoint["leyden"]["gradients"] = {"layer.weight": torch.ones(1, 2)}
+    restore_gradients(checkpoint, module, "a.ckpt")
+    assert module.layer.weight.grad.tolist() == [[1.0, 1.0]]
+    assert module.layer.bias.grad is None
+
+
+@pytest.mark.parametrize(
+    "gradients",
+    [
+        {"head": torch.ones(1)},
+        {"layer.weight": torch.ones(3)},
+        {"layer.weight": torch.ones(1, 2).double()},
+        {"layer.bias": 1},
+    ],
+)
+def test_gradients_of_another_model_are_refused_and_none_is_set(checkpoint, gradients):
+    module = Tiny()
+    checkpoint["leyden"]["gradients"] = {"layer.bias": torch.ones(1)} | gradients
+    message = refused(MismatchError, lambda: restore_gradients(checkpoint, module, "a.ckpt"))
+    assert "fits no parameter of this model" in message
+    assert module.layer.bias.grad is None
+
+
+def test_gradients_that_are_no_dictionary_are_refused(checkpoint):
+    checkpoint["leyden"]["gradients"] = None
+    assert "gradients" in refused(FormatError, lambda: restore_gradients(checkpoint, Tiny(), "a.ckpt"))
+
+
+@pytest.mark.parametrize("rows", [None, 3, [-1], [1.0], [True], "1"])
+def test_numbers_of_rows_that_are_no_counts_are_refused(checkpoint, rows):
+    checkpoint["leyden"]["validation_rows"] = rows
+    with pytest.raises(FormatError, match="validation rows"):
+        resume_of(checkpoint)

@@ -164,7 +164,10 @@ def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str)
     parameters = dict(module.named_parameters())
     saved = checkpoint["leyden"].get("gradients")
     if not isinstance(saved, Mapping):
-        raise FormatError(f"{where} does not say which gradients its accumulation window had.")
+        raise FormatError(
+            f"{where} is malformed: its training state lacks gradients, or they are no dictionary. Resume from another "
+            "checkpoint."
+        )
     for name, gradient in saved.items():
         own = parameters.get(name)
         if (
@@ -185,7 +188,9 @@ def resume_of(checkpoint: Mapping[str, Any]) -> Resume:
     own = checkpoint["leyden"]
     rows = own.get("validation_rows")
     if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
-        raise FormatError("the numbers of validation rows in the checkpoint are not a list of counts.")
+        raise FormatError(
+            "the numbers of validation rows in the checkpoint are not a list of counts. Resume from another checkpoint."
+        )
     return Resume(own["random"], own["data"], own["log"], rows)
 
 

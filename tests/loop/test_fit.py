@@ -247,6 +247,20 @@ def test_an_optimizer_that_evaluates_the_loss_itself_gets_a_closure(tmp_path):
     assert len(evaluations) > 4
 
 
+def test_a_closure_is_run_for_the_last_batch_of_a_window(tmp_path):
+    class Own(Recording):
+        def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+            self.seen.append("stepped")
+
+    torch.manual_seed(0)
+    module = Own()
+    expected = expected_weights(module, 1, accumulate=3)
+    fit(tmp_path, module, accumulate_grad_batches=3)
+    assert module.seen == [(0, 0), (0, 1), "stepped", (0, 2)]
+    assert torch.allclose(module.layer.weight, expected["weight"])
+
+
 def test_a_modules_own_optimizer_step_is_given_a_closure_that_it_must_call(tmp_path):
     class Forgetful(Tiny):
         def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
