@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque, namedtuple
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from leyden.data.transfer import cast_floating, map_leaves, move_to_device
 
@@ -92,12 +96,94 @@ def test_what_cannot_move_is_passed_through_as_it_is(leaf):
     assert move_to_device({"leaf": leaf}, META)["leaf"] is leaf
 
 
-def test_subclasses_of_containers_are_passed_through_rather_than_rebuilt_as_something_else():
-    class Bag(list):
-        pass
+class Bag(list):
+    pass
 
-    bag = Bag([torch.zeros(1)])
-    assert move_to_device(bag, META) is bag
+
+class Triple(tuple):
+    pass
+
+
+class Record(dict):
+    """Its constructor wants more than a dictionary's."""
+
+    def __init__(self, source, **items):
+        super().__init__(items)
+        self.source = source
+
+
+class View(Mapping):
+    def __init__(self, items):
+        self.items_of_it = dict(items)
+
+    def __getitem__(self, key):
+        return self.items_of_it[key]
+
+    def __iter__(self):
+        return iter(self.items_of_it)
+
+    def __len__(self):
+        return len(self.items_of_it)
+
+
+class Column(Sequence):
+    def __init__(self, items):
+        self.items_of_it = list(items)
+
+    def __getitem__(self, index):
+        return self.items_of_it[index]
+
+    def __len__(self):
+        return len(self.items_of_it)
+
+
+@pytest.mark.parametrize("kind", [Bag, Triple, deque, UserList, Column])
+def test_sequences_of_every_type_are_moved_and_keep_it(kind):
+    x = torch.zeros(1)
+    batch = kind([x, "text"])
+    moved = move_to_device(batch, META)
+    assert (type(moved), moved[0].device, moved[1]) == (kind, META, "text")
+    assert batch[0] is x
+
+
+@pytest.mark.parametrize("make", [UserDict, ChainMap, View, partial(Record, "here"), MappingProxyType])
+def test_mappings_of_every_type_are_moved_and_keep_it(make):
+    x = torch.zeros(1)
+    batch = make(x=x) if isinstance(make, partial) else make({"x": x})
+    moved = move_to_device(batch, META)
+    assert (type(moved), moved["x"].device) == (type(batch), META)
+    assert batch["x"] is x
+
+
+def test_what_else_a_container_holds_is_kept():
+    marked = Triple([torch.zeros(1)])
+    marked.source = "here"
+    for batch in (marked, Record("here", x=torch.zeros(1))):
+        assert move_to_device(batch, META).source == "here"
+
+
+def test_a_container_in_which_nothing_moves_is_the_same_object():
+    for batch in (Bag([1, 2]), Triple(["a"]), Record("here", n=1), torch.Size([1, 2]), Counter(a=1)):
+        assert move_to_device(batch, META) is batch
+
+
+def test_what_moves_in_place_and_answers_nothing_is_kept():
+    class InPlace:
+        def __init__(self):
+            self.x = torch.zeros(1)
+
+        def to(self, device):
+            self.x = self.x.to(device)
+
+    batch = InPlace()
+    assert move_to_device([batch], META)[0] is batch
+    assert batch.x.device == META
+
+
+def test_a_container_that_knows_how_to_move_itself_is_asked_to():
+    packed = pack_sequence([torch.zeros(2), torch.zeros(1)])
+    moved = move_to_device(packed, META)
+    assert (moved.data.device, moved.batch_sizes.device.type) == (META, "cpu")  # as torch wants it
 
 
 def test_a_tensor_that_is_there_already_is_the_same_object():
@@ -118,9 +204,10 @@ def test_casting_changes_floating_point_tensors_alone():
     assert batch["x"].dtype == torch.float32
 
 
-def test_casting_does_not_ask_other_objects_to_move():
-    movable = Movable(torch.zeros(1))
-    assert cast_floating([movable], torch.float64)[0] is movable
+def test_casting_does_not_ask_objects_to_move():
+    cast = cast_floating([Movable(torch.zeros(1)), torch.nn.Linear(1, 1)], torch.float64)
+    assert isinstance(cast[0], Movable)
+    assert (cast[0].x.dtype, cast[1].weight.dtype) == (torch.float64, torch.float32)
 
 
 def test_leaves_are_visited_once_each_in_order():

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from copy import copy
 from typing import Any
 
 import torch
 from torch import Tensor
 
+_ATOMS = (str, bytes, bytearray, memoryview, range, array)  # sequences that hold no tensors
+_UNSET = object()
+
 
 def move_to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor on ``device``; containers are rebuilt, what cannot move is passed through.
 
-    Looks into tuples, named tuples, lists, dicts and dataclass instances, and calls ``to(device)`` on anything else
-    that has it.
+    Looks into sequences, mappings and dataclass instances of every type, and calls ``to(device)`` on anything that has
+    it.
     """
     kind = type(batch)
     if kind is tuple or kind is list:
@@ -31,7 +36,7 @@ def move_to_device(batch: Any, device: torch.device) -> Any:
         # Only a copy from the CPU can overlap with computing; elsewhere the flag would hide an unfinished copy.
         return leaf.to(device, non_blocking=leaf.device.type == "cpu" and device.type != "cpu")
 
-    return map_leaves(batch, move, lambda other: other.to(device) if callable(getattr(other, "to", None)) else other)
+    return map_leaves(batch, move, lambda other: _moved(other, device), _moves_itself)
 
 
 def cast_floating(batch: Any, dtype: torch.dtype) -> Any:
@@ -39,29 +44,83 @@ def cast_floating(batch: Any, dtype: torch.dtype) -> Any:
     return map_leaves(batch, lambda leaf: leaf.to(dtype) if leaf.is_floating_point() else leaf, lambda other: other)
 
 
-def map_leaves(batch: Any, tensor: Callable[[Tensor], Any], other: Callable[[Any], Any]) -> Any:
-    """Rebuild a nesting of containers with ``tensor`` applied to each tensor and ``other`` to each further leaf."""
-    if isinstance(batch, Tensor):
-        return tensor(batch)
-    kind = type(batch)
-    if kind is tuple or kind is list:
-        return kind([tensor(item) if isinstance(item, Tensor) else map_leaves(item, tensor, other) for item in batch])
-    if kind is dict or kind is OrderedDict:
-        return kind((key, map_leaves(item, tensor, other)) for key, item in batch.items())
-    if kind is defaultdict:
-        return defaultdict(batch.default_factory, {key: map_leaves(item, tensor, other) for key, item in batch.items()})
-    if isinstance(batch, tuple) and callable(make := getattr(batch, "_make", None)):
-        return make(map_leaves(item, tensor, other) for item in batch)
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type) and not callable(getattr(batch, "to", None)):
-        return _map_fields(batch, tensor, other)
-    return other(batch)
+def map_leaves(
+    batch: Any,
+    tensor: Callable[[Tensor], Any],
+    other: Callable[[Any], Any],
+    is_leaf: Callable[[Any], bool] | None = None,
+) -> Any:
+    """Rebuild a nesting of containers with ``tensor`` applied to each tensor and ``other`` to each further leaf.
+
+    Args:
+        batch: the nesting.
+        tensor: takes a tensor.
+        other: takes what is neither a tensor nor a container.
+        is_leaf: says of a container that is none of Python's plain ones whether it is a leaf nevertheless.
+    """
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, Tensor):
+            return tensor(node)
+        kind = type(node)
+        if kind is tuple or kind is list:
+            return kind([walk(item) for item in node])
+        if kind is dict or kind is OrderedDict:
+            return kind((key, walk(item)) for key, item in node.items())
+        if isinstance(node, _ATOMS) or (is_leaf is not None and is_leaf(node)):
+            return other(node)
+        if dataclasses.is_dataclass(node) and not isinstance(node, type):
+            return _map_fields(node, walk)
+        if isinstance(node, Mapping):
+            return _with_items(node, {key: walk(item) for key, item in node.items()})
+        if isinstance(node, Sequence):
+            return _with_elements(node, [walk(item) for item in node])
+        return other(node)
+
+    return walk(batch)
 
 
-def _map_fields(batch: Any, tensor: Callable[[Tensor], Any], other: Callable[[Any], Any]) -> Any:
+def _moves_itself(value: Any) -> bool:
+    return callable(getattr(value, "to", None))
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if not _moves_itself(value):
+        return value
+    moved = value.to(device)
+    return value if moved is None else moved  # some move in place, and answer nothing
+
+
+def _with_items(node: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    if all(node[key] is item for key, item in items.items()):
+        return node
+    if not isinstance(node, MutableMapping):
+        return type(node)(items)  # type: ignore[call-arg]
+    copied = copy(node)  # its constructor may want other arguments
+    copied.update(items)
+    return copied
+
+
+def _with_elements(node: Sequence[Any], elements: list[Any]) -> Any:
+    if all(new is old for new, old in zip(elements, node, strict=True)):
+        return node
+    if isinstance(node, tuple):
+        copied = tuple.__new__(type(node), elements)
+        if own := getattr(node, "__dict__", None):
+            vars(copied).update(own)
+        return copied
+    if not isinstance(node, MutableSequence):
+        return type(node)(elements)  # type: ignore[call-arg]
+    changed = copy(node)
+    for index, element in enumerate(elements):
+        changed[index] = element
+    return changed
+
+
+def _map_fields(batch: Any, walk: Callable[[Any], Any]) -> Any:
     # Fields that __init__ does not take are set as they are found, which dataclasses.replace would refuse.
-    copied = object.__new__(type(batch))
-    vars(copied).update(vars(batch))
+    copied = copy(batch)
     for field in dataclasses.fields(batch):
-        if field.name in vars(batch):
-            object.__setattr__(copied, field.name, map_leaves(getattr(batch, field.name), tensor, other))
+        if (value := getattr(batch, field.name, _UNSET)) is not _UNSET:
+            object.__setattr__(copied, field.name, walk(value))
     return copied
