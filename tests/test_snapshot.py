@@ -90,10 +90,11 @@ def test_weights_alone_cannot_be_resumed_and_the_message_says_what_can_be_done_w
         assert "load_from_checkpoint(), or save with save_weights_only=False" in refused(MismatchError, call)
 
 
-def test_a_training_state_of_a_later_format_is_refused_with_both_formats(checkpoint):
-    checkpoint["leyden"]["format"] = 99
+@pytest.mark.parametrize("number", [99, None, "1", torch.ones(2)])
+def test_a_training_state_of_another_format_is_refused_with_both_formats(checkpoint, number):
+    checkpoint["leyden"]["format"] = number
     message = refused(MismatchError, lambda: saved_state(checkpoint, "a.ckpt"))
-    assert "format 99" in message
+    assert f"format {number!r}" in message
     assert "reads format 1" in message
 
 
@@ -163,7 +164,11 @@ def test_states_that_are_no_list_of_dictionaries_are_refused(checkpoint, name, s
 
 @pytest.mark.parametrize(
     "state",
-    [{}, {"param_groups": 3, "state": {}}, {"param_groups": [3], "state": {}}, {"param_groups": [{}], "state": {}}],
+    [
+        {},
+        *({"param_groups": groups, "state": {}} for groups in (3, [3], [{}], [{"params": 1}], [{"params": [[], "x"]}])),
+        {"param_groups": [], "state": 3},
+    ],
 )
 def test_an_optimizer_state_without_its_groups_is_refused(checkpoint, state):
     checkpoint["optimizer_states"] = [state]
@@ -197,8 +202,9 @@ def test_the_state_of_a_callback_that_is_gone_is_reported(checkpoint):
         callback_states(checkpoint, [], "a.ckpt")
 
 
-def test_callbacks_that_are_no_dictionary_are_refused(checkpoint):
-    checkpoint["callbacks"] = [1]
+@pytest.mark.parametrize("saved", [[1], torch.ones(2), None])
+def test_callbacks_that_are_no_dictionary_are_refused(checkpoint, saved):
+    checkpoint["callbacks"] = saved
     assert "'callbacks' are no dictionary" in refused(FormatError, lambda: callback_states(checkpoint, [], "a.ckpt"))
 
 

@@ -99,7 +99,7 @@ def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None
 
 def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> dict[str, Any]:
     """The saved state of each callback, by its key; one that nobody asks for is reported."""
-    saved = checkpoint.get("callbacks") or {}
+    saved = checkpoint.get("callbacks", {})
     if not isinstance(saved, Mapping):
         raise FormatError(f"{where} is malformed: its 'callbacks' are no dictionary. Resume from another checkpoint.")
     known = {callback.state_key for callback in callbacks}
@@ -208,7 +208,7 @@ def _training_state(checkpoint: Mapping[str, Any], where: str) -> Mapping[str, A
         )
     if not isinstance(own, Mapping):
         raise FormatError(f"{where} is malformed: its 'leyden' is no dictionary. Resume from another checkpoint.")
-    if own.get("format") != FORMAT:
+    if type(own.get("format")) is not int or own["format"] != FORMAT:
         raise MismatchError(
             f"{where} has a training state of format {own.get('format')!r}, and this version of Leyden reads format "
             f"{FORMAT}. Resume with the version that wrote it."
@@ -252,4 +252,5 @@ def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) ->
 
 
 def _lists_parameters(group: object) -> bool:
-    return isinstance(group, Mapping) and isinstance(group.get("params"), list)
+    listed = group.get("params") if isinstance(group, Mapping) else None
+    return isinstance(listed, list) and all(type(number) is int for number in listed)

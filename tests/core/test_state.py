@@ -109,6 +109,7 @@ def test_a_saved_state_with_a_field_that_is_no_text_is_refused():
         ("epoch", None),
         ("epoch", True),
         ("batch", -3),
+        ("batch", 10**30),
         ("step", 2.5),
         ("stop", 0),
         ("stop", "yes"),

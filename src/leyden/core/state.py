@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, final
@@ -70,7 +71,7 @@ class State:
         """Read a saved state back, field by field.
 
         Raises:
-            FormatError: a field is missing, unknown, of another type or negative.
+            FormatError: a field is missing, unknown, of another type, negative or beyond what can be counted.
         """
         if not isinstance(saved, Mapping):
             raise FormatError(f"the saved position of the run is a {type(saved).__name__}, not a dictionary")
@@ -82,7 +83,7 @@ class State:
             )
         for name, kind in expected.items():
             value = saved[name]
-            if type(value) is not kind or (isinstance(value, (int, float)) and not value >= 0):
+            if type(value) is not kind or (isinstance(value, (int, float)) and not 0 <= value <= sys.maxsize):
                 raise FormatError(
                     f"the saved position of the run has {name}={value!r}, which is not a valid {kind.__name__}"
                 )
