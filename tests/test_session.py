@@ -197,6 +197,16 @@ def test_wherever_a_mistake_happens_it_is_told_once(tmp_path, calls, place):
     assert (names.count("on_exception"), names.count("teardown")) == (2, 3)
 
 
+def test_a_training_step_that_does_not_fit_is_found_before_anything_is_set_up(tmp_path, calls):
+    class Old(OwnModule):
+        def training_step(self, batch, batch_idx, optimizer_idx):
+            raise AssertionError
+
+    with pytest.raises(ModuleError, match="optimizer_idx"):
+        trainer(tmp_path).fit(Old(), batches(1), batches(1))
+    assert calls == []
+
+
 def test_what_was_never_set_up_is_not_torn_down(tmp_path, calls):
     with pytest.raises(ModuleError):
         trainer(tmp_path, OwnCallback()).fit(L.Module(), datamodule=OwnData())

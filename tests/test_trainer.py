@@ -166,6 +166,23 @@ def test_saving_before_anything_has_run_is_refused(tmp_path):
         trainer(tmp_path).save_checkpoint(tmp_path / "a.ckpt")
 
 
+def test_options_of_remote_storage_are_refused(tmp_path):
+    run = trainer(tmp_path)
+    run.fit(Tiny(), batches(1), batches(1))
+    with pytest.raises(SettingsError, match="storage_options are for remote storage.*Leave them out"):
+        run.save_checkpoint(tmp_path / "a.ckpt", storage_options={"key": 1})
+
+
+def test_a_run_goes_on_from_what_was_saved_after_its_test(tmp_path):
+    module, run = Tiny(), trainer(tmp_path)
+    run.fit(module, batches(3), batches(1))
+    run.test(module, batches(1), verbose=False)
+    run.save_checkpoint(tmp_path / "a.ckpt")
+    resumed = trainer(tmp_path, max_epochs=2)
+    resumed.fit(Tiny(), batches(3), batches(1), ckpt_path=tmp_path / "a.ckpt")
+    assert (resumed.current_epoch, resumed.global_step) == (2, 6)
+
+
 def test_a_run_goes_on_from_its_own_checkpoint(tmp_path):
     run = trainer(tmp_path)
     run.fit(Tiny(), batches(3), batches(1))

@@ -178,7 +178,6 @@ def assemble_run(
                 gradient_clip_algorithm=settings.gradient_clip_algorithm,
             )
 
-    check_step(module.training_step, "training_step")
     by_closure = stepped is not None or scaler is not None or needs_closure(optimizer)
     return Run(
         state=state,

@@ -35,6 +35,7 @@ from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
 from leyden.loop.run import Evaluation, Predictions, Run, Status
+from leyden.loop.steps import check_step
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng
 from leyden.runtime.signals import interactive, on_sigterm
@@ -392,6 +393,7 @@ def check_fit(module: Module, train: Source, val: Source, settings: Settings) ->
     ):
         if not overridden(module, method):
             raise ModuleError(f"{name} has no {method}(), which fit() needs. Define {example}.")
+    check_step(module.training_step, "training_step")
     if not module.automatic_optimization:
         for argument, value, neutral in (
             ("gradient_clip_val", settings.gradient_clip_val, 0),

@@ -312,6 +312,8 @@ class Trainer(TrainerViews):
             raise DetachedError(
                 "save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it."
             )
+        if storage_options is not None:
+            raise SettingsError("storage_options are for remote storage, which is not available. Leave them out.")
         fitted = self._fitted
         # a model that was fitted and then tested is still saved with what its training needs to go on
         session = fitted if fitted is not None and fitted.module is self._session.module else self._session
