@@ -16,10 +16,10 @@ from leyden.api.module import Module
 from leyden.core.described import described
 from leyden.core.state import State
 from leyden.core.warnings import warn
-from leyden.data.combined import CombinedLoader, Mode
+from leyden.data.combined import CombinedLoader, Mode, size_of
 from leyden.data.loader import EvaluationData, TrainData, check_loader
 from leyden.data.samples import has_own_order, in_order, without_drop_last
-from leyden.data.sizes import batches_of, length_of, limited
+from leyden.data.sizes import batches_of, length_of
 from leyden.errors import DataError, ModuleError
 from leyden.runtime.seed import seed_worker, workers_are_seeded
 from leyden.settings import Settings
@@ -90,8 +90,8 @@ def train_data(source: Source, settings: Settings) -> TrainData:
         )
     if settings.overfit_batches:
         _put_in_order(loaders, source.name, settings.overfit_batches)
-    kind = type(loaders.iterables).__name__
-    return TrainData(loaders, limited(loaders.size, settings.limit_train_batches, "limit_train_batches", kind))
+    sizes = _sizes(loaders, settings.limit_train_batches, "limit_train_batches")
+    return TrainData(loaders, size_of(loaders.mode, sizes))
 
 
 @final
@@ -155,10 +155,13 @@ class EvaluationSource:
             loaders.flattened = [without_drop_last(loader) for loader in loaders.flattened]
         if self._overfit:
             _put_in_order(loaders, self._source.name, self._overfit)
-        sizes = [batches_of(loader, self._limit, self._argument) for loader in loaders.flattened]
-        data = EvaluationData(loaders, sizes)
+        data = EvaluationData(loaders, _sizes(loaders, self._limit, self._argument))
         self._check_loaders(data.streams)
         return data
+
+
+def _sizes(loaders: CombinedLoader, limit: int | float, argument: str) -> list[int | float]:
+    return [batches_of(loader, limit, argument) for loader in loaders.flattened]
 
 
 def _defines(owner: DataHooks, name: Name) -> bool:

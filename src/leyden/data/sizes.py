@@ -30,28 +30,20 @@ def batches_of(loader: Any, limit: int | float, argument: str) -> int | float:
     Raises:
         SettingsError: a fraction of a loader without a length, or one that leaves no batch.
     """
-    return limited(length_of(loader), limit, argument, type(loader).__name__)
-
-
-def limited(length: float | None, limit: int | float, argument: str, loader: str) -> int | float:
-    """How many of ``length`` batches a limit takes; no length, or an infinite one, is that of a loader without one.
-
-    ``argument`` and ``loader`` are names, for messages.
-    """
-    known = None if length is None or length == inf else int(length)
+    length = length_of(loader)
     if isinstance(limit, int):
-        return limit if known is None else min(limit, known)
-    if known is None:
+        return limit if length is None else min(limit, length)
+    if length is None:
         if limit in (0.0, 1.0):
             return inf if limit else 0
         raise SettingsError(
-            f"{argument}={limit} is a fraction, but {loader} has no length to take it of. "
+            f"{argument}={limit} is a fraction, but {type(loader).__name__} has no length to take it of. "
             f"Give {argument} a whole number of batches."
         )
-    taken = int(known * limit)
-    if taken == 0 < limit and known > 0:
+    taken = int(length * limit)
+    if taken == 0 < limit and length > 0:
         raise SettingsError(
-            f"{argument}={limit} of {known} batches is less than one batch. "
+            f"{argument}={limit} of {length} batches is less than one batch. "
             f"Use {argument}=1 for one batch, or a larger fraction."
         )
     return taken
