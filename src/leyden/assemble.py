@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from leyden._torch import needs_closure
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
-from leyden.core.hooks import EvaluationHooks, Hooks, nobody, within
+from leyden.core.hooks import EvaluationHooks, Hooks, nobody, originals_of, overrides, within
 from leyden.core.metrics import Log
 from leyden.core.plan import Plan
 from leyden.core.stage import RunningStage, TrainerFn
@@ -70,10 +70,20 @@ class Parts:
     write: WriteRow
 
 
+_ORIGINALS = originals_of(
+    Module,
+    frozenset(
+        (
+            *("training_step", "validation_step", "test_step", "predict_step", "forward", "configure_optimizers"),
+            *("backward", "optimizer_step", "optimizer_zero_grad", "configure_gradient_clipping"),
+        )
+    ),
+)
+
+
 def overridden(module: Module, name: str) -> bool:
     """Does the module have a method of its own under this name?"""
-    method = getattr(module, name)
-    return method is not None and getattr(method, "__func__", method) is not getattr(Module, name)
+    return overrides(module, _ORIGINALS, name)
 
 
 def optimizers_of(module: Module, log: Log) -> tuple[list[Optimizer], list[SchedulerConfig]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, Literal, final, get_args
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
@@ -14,6 +14,7 @@ from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.core.described import described
+from leyden.core.hooks import originals_of, overrides
 from leyden.core.state import State
 from leyden.core.warnings import warn
 from leyden.data.combined import CombinedLoader, Mode, size_of
@@ -25,6 +26,9 @@ from leyden.runtime.seed import seed_worker, workers_are_seeded
 from leyden.settings import Settings
 
 Name = Literal["train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"]
+
+
+_ORIGINALS = originals_of(DataHooks, frozenset(get_args(Name)))
 
 
 @final
@@ -40,7 +44,7 @@ class Source:
     def of(cls, name: Name, given: Any, datamodule: DataModule | None, module: Module) -> Source:
         """With a data module, the module's own loaders are not asked for, as in Lightning."""
         owner = module if datamodule is None else datamodule
-        return cls(name, given, owner if _defines(owner, name) else None)
+        return cls(name, given, owner if overrides(owner, _ORIGINALS, name) else None)
 
     @property
     def defined(self) -> bool:
@@ -162,11 +166,6 @@ class EvaluationSource:
 
 def _sizes(loaders: CombinedLoader, limit: int | float, argument: str) -> list[int | float]:
     return [batches_of(loader, limit, argument) for loader in loaders.flattened]
-
-
-def _defines(owner: DataHooks, name: Name) -> bool:
-    method = getattr(owner, name)
-    return method is not None and getattr(method, "__func__", method) is not getattr(DataHooks, name)
 
 
 def _ready(loader: Any, name: Name) -> None:

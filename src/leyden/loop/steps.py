@@ -11,11 +11,15 @@ import torch
 from leyden.api.data_hooks import DataHooks
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
+from leyden.core.hooks import originals_of, overrides
 from leyden.data.transfer import cast_floating, move_to_device
 from leyden.errors import ModuleError
 from leyden.loop.run import ToDevice
 from leyden.runtime.precision import Precision
 
+_ORIGINALS = originals_of(
+    DataHooks, frozenset(("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"))
+)
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -89,8 +93,7 @@ def way_to_device(
 
 def _override(name: str, module: Module, datamodule: DataModule | None) -> Callable[..., Any] | None:
     for owner in (datamodule, module):
-        if owner is not None:
+        if owner is not None and overrides(owner, _ORIGINALS, name):
             method: Callable[..., Any] = getattr(owner, name)
-            if getattr(method, "__func__", method) is not getattr(DataHooks, name):
-                return method
+            return method
     return None
