@@ -194,7 +194,8 @@ def test_no_clipping_has_one_spelling_inside():
         ({"val_check_interval": 4}, inf, 4, 1),
         ({"val_check_interval": 15, "check_val_every_n_epoch": None}, 10, 15, None),
         ({"check_val_every_n_epoch": 3}, 10, inf, 3),
-        ({"check_val_every_n_epoch": None}, 10, inf, None),
+        ({"check_val_every_n_epoch": None}, 10, 10, None),
+        ({"check_val_every_n_epoch": None}, inf, inf, None),
         ({"val_check_interval": "00:00:00:05"}, inf, inf, 1),
     ],
 )
@@ -256,7 +257,7 @@ def test_a_short_run_has_so_many_batches_of_each_loop_and_nothing_that_ends_or_a
         check_val_every_n_epoch=7,
         num_sanity_val_steps=5,
     )
-    assert (made.epochs, made.max_steps, made.min_epochs, made.min_steps) == (1, 3, 0, 0)
+    assert (made.epochs, made.max_steps, made.min_epochs, made.min_steps) == (1, 3, 10, 100)  # as in Lightning
     limits = (made.limit_train_batches, made.limit_val_batches, made.limit_test_batches, made.limit_predict_batches)
     assert limits == (3, 3, 3, 3)
     assert (made.num_sanity_val_steps, made.val_check_interval, made.check_val_every_n_epoch) == (0, 1.0, 1)

@@ -185,7 +185,7 @@ def test_what_a_trainer_was_told_can_be_read(tmp_path, arguments, name, value):
 )
 def test_the_batches_between_validations_are_known_once_fit_has_seen_the_loader(tmp_path, arguments, batch):
     run = trainer(tmp_path, **arguments)
-    assert run.val_check_batch == inf
+    assert run.val_check_batch is None
     run.fit(Tiny(), batches(4), batches(1))
     assert run.val_check_batch == batch
 

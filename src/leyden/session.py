@@ -51,6 +51,7 @@ from leyden.snapshot import (
     restore_weights,
     resume_of,
     saved_state,
+    show_loader_states,
     training_part,
 )
 from leyden.sources import Source, train_data
@@ -268,6 +269,7 @@ class Session:
         checkpoint = model_part(self.state, self.module, self.log.hook)
         if not weights_only:
             checkpoint.update(training_part(self.run, self.module, self.callbacks))
+            show_loader_states(checkpoint)
         checkpoint.update(hyperparameter_part(self.module, self.datamodule))
         if not weights_only:
             for callback in self.callbacks:

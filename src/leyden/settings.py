@@ -88,24 +88,30 @@ class Settings:
         """The same with another number of batches to an optimizer step."""
         return replace(self, accumulate_grad_batches=_count("accumulate_grad_batches", batches, least=1))
 
-    def _val_every(self, training_batches: int | float) -> float:
+    def val_check_batch(self, training_batches: int | float) -> float:
+        """Batches between two validations where an epoch has so many; inf where only its end can tell."""
         interval = self.val_check_interval
         if isinstance(interval, int):
-            if interval > training_batches and self.check_val_every_n_epoch is not None:
-                raise SettingsError(
-                    f"val_check_interval={interval}, but an epoch has {training_batches} batches, so validation would "
-                    f"never run. Use at most {training_batches}, or check_val_every_n_epoch=None to count "
-                    "batches across epochs."
-                )
             return interval
-        if interval == 1.0 or self.val_check_seconds < inf:
-            return inf
-        if training_batches == inf:
+        if interval == 1.0 or training_batches == inf:
+            return training_batches
+        return max(1, int(training_batches * interval))
+
+    def _val_every(self, training_batches: int | float) -> float:
+        interval, across = self.val_check_interval, self.check_val_every_n_epoch is None
+        if isinstance(interval, int) and interval > training_batches and not across:
+            raise SettingsError(
+                f"val_check_interval={interval}, but an epoch has {training_batches} batches, so validation would "
+                f"never run. Use at most {training_batches}, or check_val_every_n_epoch=None to count "
+                "batches across epochs."
+            )
+        if isinstance(interval, float) and interval < 1.0 and training_batches == inf:
             raise SettingsError(
                 f"val_check_interval={interval} is a fraction of an epoch, but the training loader has no length. "
                 "Give it a whole number of batches, or a time."
             )
-        return max(1, int(training_batches * interval))
+        at_end = interval == 1.0 and isinstance(interval, float) and not across
+        return inf if at_end or self.val_check_seconds < inf else self.val_check_batch(training_batches)
 
 
 def resolve(
@@ -147,8 +153,8 @@ def resolve(
     """
     short = int(fast_dev_run or 0) if isinstance(fast_dev_run, bool | None) else _count("fast_dev_run", fast_dev_run, 0)
     if short:
-        # a short run of each loop, to find mistakes: nothing else may end it or add to it
-        max_epochs, max_steps, min_epochs, min_steps = 1, short, None, None
+        # a short run of each loop, to find mistakes; it ends there, whatever the other limits say
+        max_epochs, max_steps = 1, short
         limit_train_batches = limit_val_batches = limit_test_batches = limit_predict_batches = short
         num_sanity_val_steps, val_check_interval, check_val_every_n_epoch = 0, None, 1
     overfit = _limit("overfit_batches", 0 if overfit_batches is None else overfit_batches)
@@ -243,11 +249,12 @@ def refuse_in_barebones(**arguments: object) -> None:
 
 
 def _check_limits(s: Settings) -> None:
-    if s.max_epochs is not None and s.min_epochs > s.max_epochs:
+    short = s.fast_dev_run > 0
+    if s.max_epochs is not None and s.min_epochs > s.max_epochs and not short:
         raise SettingsError(
             f"min_epochs={s.min_epochs} is more than max_epochs={s.max_epochs}. Lower one or raise the other."
         )
-    if s.min_steps > s.max_steps:
+    if s.min_steps > s.max_steps and not short:
         raise SettingsError(
             f"min_steps={s.min_steps} is more than max_steps={s.max_steps}. Lower one or raise the other."
         )

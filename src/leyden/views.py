@@ -211,13 +211,11 @@ class TrainerViews:
 
     @property
     def val_check_batch(self) -> float | None:
-        """Training batches between two validations, None where time decides; inf before fit has seen the loader."""
-        run = self._fitted.run if self._fitted is not None else None
-        if self.settings.val_check_seconds < inf:
+        """Training batches between two validations; None before fit has seen the loader, and where time decides."""
+        data = self._training_data
+        if data is None or self.settings.val_check_seconds < inf:
             return None
-        if run is None:
-            return inf
-        return run.data.size if run.plan.val_every == inf else run.plan.val_every
+        return self.settings.val_check_batch(data.size)
 
     @property
     def overfit_batches(self) -> int | float:

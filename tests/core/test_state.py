@@ -57,6 +57,12 @@ def test_training_begins_with_the_counters_of_the_run_before():
     assert state == State(epoch=2, batches=14, step=14, asked=2)
 
 
+def test_a_batch_that_is_not_run_counts_in_the_run_and_ends_its_epoch():
+    state = State(batch=2, batches=7, stepped=7)
+    state.end_early()
+    assert (state.batch, state.batches, state.last, state.log_step) == (2, 8, True, 6)
+
+
 def test_counting_an_epoch_begins_the_next_one():
     state = State(epoch=1, batch=5, batches=10, at="epoch_end")
     state.count_epoch()

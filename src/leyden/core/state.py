@@ -43,7 +43,8 @@ class State:
         self.log_step = self.stepped
 
     def end_early(self) -> None:
-        """The current batch is not run, and the epoch ends before it."""
+        """The current batch is not run, and the epoch ends before it; it counts in the run, as in Lightning."""
+        self.batches += 1
         self.last = True
         self.log_step = max(self.stepped - 1, 0)
 
