@@ -17,6 +17,8 @@ from leyden.callbacks.lr_monitor import LearningRateMonitor, check_loggers
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
 from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.rich_model_summary import RichModelSummary
+from leyden.callbacks.rich_progress import RichProgressBar
 from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 from leyden.core.described import described
@@ -90,7 +92,7 @@ def callbacks_for(
     if not bars and progress_bar is not False:
         listed.append(TQDMProgressBar())
     if not _has(listed, ModelSummary) and model_summary is not False:
-        listed.append(ModelSummary())
+        listed.append(RichModelSummary() if _has(listed, RichProgressBar) else ModelSummary())
     if not _has(listed, Checkpoint) and checkpointing is not False:
         listed.append(ModelCheckpoint())
     listed.sort(key=lambda callback: callback.saves is True)

@@ -37,7 +37,7 @@ class SettingsError(UsageError, ValueError, TypeError):
     """An argument, or a combination of arguments, cannot be used."""
 
 
-class ModuleError(UsageError, TypeError):
+class ModuleError(UsageError, TypeError, RuntimeError):
     """A method of a module or data module is missing or answers wrongly."""
 
 

@@ -11,6 +11,8 @@ from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
 from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.rich_model_summary import RichModelSummary
+from leyden.callbacks.rich_progress import RichProgressBar
 from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 
@@ -26,6 +28,8 @@ __all__ = [
     "ModelSummary",
     "OnExceptionCheckpoint",
     "ProgressBar",
+    "RichModelSummary",
+    "RichProgressBar",
     "TQDMProgressBar",
     "Timer",
 ]

@@ -57,9 +57,10 @@ class GradientAccumulationScheduler(Callback):
             )
 
     def setup(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
-        if stage != "fit":
-            return
-        self.check_alone(trainer.accumulate_grad_batches)
+        if stage == "fit":
+            self.check_alone(trainer.accumulate_grad_batches)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
         if not pl_module.automatic_optimization:
             raise ModuleError(
                 f"callbacks has a GradientAccumulationScheduler, but {type(pl_module).__name__} sets "
@@ -71,8 +72,6 @@ class GradientAccumulationScheduler(Callback):
                 f"{type(pl_module).__name__} overrides optimizer_step() or optimizer_zero_grad(). With a "
                 "GradientAccumulationScheduler these are called once for each window of batches."
             )
-
-    def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
         if trainer.ckpt_path is not None:
             self._set(trainer)  # a run that goes on inside an epoch does not start it again
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNKNOWN_SIZE: Final = "?"
 NOT_APPLICABLE: Final = "n/a"
 _UNITS: Final = (" ", "K", "M", "B", "T")
-_LEFT_ALIGNED: Final = frozenset(("Name", "Type", "Mode", "In sizes", "Out sizes"))
+LEFT_ALIGNED: Final = frozenset(("Name", "Type", "Mode", "In sizes", "Out sizes"))
 
 
 @final
@@ -223,8 +223,23 @@ def summary_text(
 ) -> str:
     """The table with its totals below."""
     header = [name for name, _ in columns]
-    align: list[Align] = ["<" if name in _LEFT_ALIGNED else ">" for name in header]
+    align: list[Align] = ["<" if name in LEFT_ALIGNED else ">" for name in header]
     rows = list(zip(*(cells for _, cells in columns), strict=True))
+    totals = totals_of(total_parameters, trainable_parameters, model_size, total_training_modes, total_flops)
+    width = max(len(number) for number, _ in totals)
+    table = text_table(header, rows, align)
+    rule = "-" * max(map(len, table.splitlines()))
+    return "\n".join([table, rule, *(f"{number:>{width}} {what}" for number, what in totals)])
+
+
+def totals_of(
+    total_parameters: int,
+    trainable_parameters: int,
+    model_size: float,
+    total_training_modes: Mapping[str, int],
+    total_flops: int | None = None,
+) -> list[tuple[str, str]]:
+    """The totals below the table: each number, and what it is the number of."""
     totals = [
         (human_readable_count(trainable_parameters), "trainable parameters"),
         (human_readable_count(total_parameters - trainable_parameters), "non-trainable parameters"),
@@ -235,10 +250,7 @@ def summary_text(
     ]
     if total_flops is not None:
         totals.append((human_readable_count(total_flops), "FLOPs for the example input"))
-    width = max(len(number) for number, _ in totals)
-    table = text_table(header, rows, align)
-    rule = "-" * max(map(len, table.splitlines()))
-    return "\n".join([table, rule, *(f"{number:>{width}} {what}" for number, what in totals)])
+    return totals
 
 
 def human_readable_count(number: int) -> str:
