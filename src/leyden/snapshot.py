@@ -62,7 +62,7 @@ def training_part(run: Run | None, module: Module, callbacks: Sequence[Callback]
 def show_loader_states(checkpoint: dict[str, Any]) -> None:
     """Put the states of loaders that have one where Lightning has them, too."""
     position = checkpoint["leyden"]["data"] if "leyden" in checkpoint else {"loaders": []}
-    if states := [state for state in position["loaders"] if state is not None]:
+    if states := [loader["state"] for loader in position["loaders"] if loader["state"] is not None]:
         checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"] = states
 
 

@@ -6,7 +6,7 @@ import pytest
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
 import leyden as L
-from leyden.data.combined import CombinedLoader, SideBySide, has_state, size_of
+from leyden.data.combined import CombinedLoader, Place, has_state, size_of
 from leyden.errors import DataError, DetachedError, MismatchError, SettingsError
 
 SIDE_BY_SIDE = ["min_size", "max_size_cycle", "max_size"]
@@ -273,13 +273,15 @@ def test_a_loader_has_a_state_if_it_can_tell_and_take_it():
     assert not has_state(DataLoader(range(1)))
 
 
-def test_batches_are_skipped_of_the_loaders_that_are_named():
-    together = CombinedLoader([range(9), range(2), range(9)], "max_size_cycle").side_by_side()
-    assert isinstance(together, SideBySide)
-    assert together.skip(3, [1, 2])
-    assert next(together) == [0, 1, 3]
-    assert together.ended == [False, True, False]
-    assert not CombinedLoader([range(1), range(9)]).side_by_side().skip(2, [0, 1])
+def test_the_place_in_each_loader_is_kept():
+    combined = CombinedLoader([range(9), "ab"], "max_size_cycle")
+    places = [Place(iter([7, 8]), "before"), Place(iter("b"), "before", "first", taken=1)]
+    together = combined.side_by_side(places, note=lambda loader: f"noted of {loader}")
+    assert [next(together), next(together)] == [[7, "b"], [8, "a"]]
+    assert [(place.begun, place.first, place.taken, place.ended) for place in places] == [
+        ("before", "noted of range(0, 9)", 2, False),
+        ("noted of ab", "noted of ab", 1, True),
+    ]
 
 
 def test_a_lone_loader_is_iterated_by_its_own_iterator():

@@ -311,9 +311,13 @@ def test_a_save_between_two_epochs_has_the_generators_as_they_are():
     assert listed(other.batches(0, 1)) == expected
 
 
+def states(saved):
+    return [loader["state"] for loader in saved["loaders"]]
+
+
 def test_a_loader_with_a_state_of_its_own_is_asked_for_it():
     _, saved, rest = taken(TrainData(Stateful("abcd"), 4), 2)
-    assert saved["loaders"] == [{"position": 2}]
+    assert states(saved) == [{"position": 2}]
     other = TrainData(Stateful("abcd"), 4)
     other.rewind(saved, 2, epoch=0)
     assert listed(other.batches(2, 0)) == listed(rest) == [(2, "c", False), (3, "d", True)]
@@ -325,13 +329,13 @@ def test_a_loader_with_a_state_of_its_own_that_was_saved_between_two_epochs_begi
     saved = data.state_dict()
     other = TrainData(Stateful("ab"), 2)
     other.rewind(saved, 0, epoch=1)
-    assert other.state_dict()["begun"] == {}
+    assert not other.state_dict()["inside"]
     assert listed(other.batches(0, 1)) == listed(data.batches(0, 1)) == [(0, "a", False), (1, "b", True)]
 
 
 def test_a_state_is_that_before_the_batch_that_was_read_ahead():
     _, saved, rest = taken(TrainData(Stateful("abcd", TypeError), inf), 2)
-    assert saved["loaders"] == [{"position": 2}]
+    assert states(saved) == [{"position": 2}]
     other = TrainData(Stateful("abcd", TypeError), inf)
     other.rewind(saved, 2, epoch=0)
     assert listed(other.batches(2, 0)) == listed(rest) == [(2, "c", False), (3, "d", True)]
@@ -374,7 +378,7 @@ def test_a_loader_with_a_state_that_has_started_again_ends_the_cycle_in_time():
         return TrainData([Stateful("ab"), Stateful("xyzw")], 4)
 
     _, saved, rest = taken(data(), 3)
-    assert saved["ended"] == [True, False]
+    assert [loader["ended"] for loader in saved["loaders"]] == [True, False]
     other = data()
     other.rewind(saved, 3, epoch=0)
     assert listed(other.batches(3, 0)) == listed(rest) == [(3, ["b", "w"], True)]
@@ -395,7 +399,7 @@ def test_loaders_with_and_without_a_length_are_rewound_alike():
 
 def test_a_loader_that_has_become_too_short_for_the_position_is_refused():
     _, saved, _ = taken(TrainData(list("abcd"), 4), 3)
-    with pytest.raises(DataError, match="after 3 batches of epoch 7, but the loader has fewer"):
+    with pytest.raises(DataError, match="after 3 batches, but the training loader has fewer"):
         TrainData(list("ab"), 2).rewind(saved, 3, epoch=7)
 
 
@@ -408,25 +412,35 @@ def test_a_loader_with_other_generators_than_the_saved_one_is_refused():
 NO_STATE = torch.zeros(3, dtype=torch.uint8)
 
 
+def in_loader(saved, **changes):
+    return saved | {"loaders": [saved["loaders"][0] | changes]}
+
+
+def drawn(saved, **changes):
+    return saved["loaders"][0]["begun"] | changes
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda saved: None,
         lambda saved: [],
         lambda saved: {},
-        lambda saved: {name: saved[name] for name in ("begun", "generators")},
-        lambda saved: saved | {"begun": []},
-        lambda saved: saved | {"loaders": {}},
-        lambda saved: saved | {"ended": [1]},
-        lambda saved: saved | {"ended": [True, True]},
-        lambda saved: saved | {"begun": {"random": saved["begun"]["random"]}},
-        lambda saved: saved | {"begun": saved["begun"] | {"generators": 3}},
-        lambda saved: saved | {"begun": saved["begun"] | {"generators": [NO_STATE]}},
-        lambda saved: saved | {"begun": saved["begun"] | {"random": {}}},
-        lambda saved: saved | {"generators": None},
-        lambda saved: saved | {"begun": {}, "generators": ["state"]},
-        lambda saved: saved | {"begun": {}, "generators": [torch.zeros(3)]},
-        lambda saved: saved | {"begun": {}, "generators": [NO_STATE]},
+        *(lambda saved, name=name: saved | {name: "wrong"} for name in ("inside", "loaders", "generators")),
+        lambda saved: {name: value for name, value in saved.items() if name != "ahead"},
+        lambda saved: saved | {"inside": False},
+        lambda saved: saved | {"loaders": ["wrong"]},
+        lambda saved: saved | {"generators": ["wrong"]},
+        lambda saved: saved | {"generators": [NO_STATE]},
+        lambda saved: in_loader(saved, begun=None),
+        lambda saved: in_loader(saved, begun={}),
+        lambda saved: in_loader(saved, first={}),
+        lambda saved: in_loader(saved, taken=-1),
+        lambda saved: in_loader(saved, ended=None),
+        lambda saved: in_loader(saved, begun=drawn(saved, generators=3)),
+        lambda saved: in_loader(saved, begun=drawn(saved, generators=[NO_STATE])),
+        lambda saved: in_loader(saved, first=drawn(saved, generators=[NO_STATE])),
+        lambda saved: in_loader(saved, begun=drawn(saved, random={})),
     ],
 )
 def test_a_malformed_position_is_refused_and_leaves_the_generators_alone(spoil):

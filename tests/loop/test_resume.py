@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
 
 import leyden as L
 from leyden.core.warnings import LeydenWarning
@@ -26,14 +29,65 @@ class Noisy(Dataset[torch.Tensor]):
         return torch.randn(3) + index
 
 
+class Stream(IterableDataset[torch.Tensor]):
+    """The same without a length."""
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return (torch.randn(3) + index for index in range(2 * BATCHES - 1))
+
+
+class Stateful:
+    """A loader that keeps its own position, and is shorter than the others."""
+
+    def __init__(self) -> None:
+        self.position = self.begin_at = 0
+
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        begin_at, self.begin_at = self.begin_at, 0
+        return self.batches_from(begin_at)
+
+    def batches_from(self, begin_at: int) -> Iterator[torch.Tensor]:
+        for number in range(begin_at, 3):
+            self.position = number + 1
+            yield torch.full((2, 3), float(number))
+
+    def state_dict(self) -> dict[str, int]:
+        return {"position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.begin_at = state["position"]
+
+
+def parts_of(batch: Any) -> list[torch.Tensor]:
+    """The tensors in a batch of one loader or of several."""
+    if isinstance(batch, dict):
+        return [tensor for part in batch.values() for tensor in parts_of(part)]
+    return [] if batch is None else [batch]
+
+
+class Renewed(L.DataModule):
+    """Makes other loaders in every second epoch."""
+
+    def train_dataloader(self) -> Any:
+        assert self.trainer is not None
+        time = self.trainer.current_epoch // 2
+        return DataLoader(Subset(Noisy(), range(time, 2 * BATCHES)), 2 + time, shuffle=True)
+
+    def val_dataloader(self) -> Any:
+        return DataLoader(Noisy(), 5)
+
+
 class Model(L.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
 
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        loss = self.net(batch).pow(2).mean()
-        self.log("loss", loss, on_step=True, on_epoch=True)
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        loss = sum(self.net(part).pow(2).mean() for part in parts_of(batch))
+        self.log("loss", loss, on_step=True, on_epoch=True, batch_size=len(parts_of(batch)[0]))
         return loss
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
@@ -63,6 +117,7 @@ class Recorder(L.Callback):
         self.trace.append((hook, trainer.current_epoch, trainer.global_step, metrics))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.Module) -> None:
+        torch.rand(1)  # between the making of the first iterator and its first batch
         self._note("on_train_epoch_start", trainer)
 
     def on_train_batch_end(
@@ -77,12 +132,27 @@ class Recorder(L.Callback):
         self._note("on_train_epoch_end", trainer)
 
 
-def train(folder: Path, recorder: Recorder, seed: int, ckpt_path: Path | None = None, **arguments: Any) -> Model:
+def one() -> Any:
+    return DataLoader(Noisy(), 2, shuffle=True)
+
+
+def several(mode: Any) -> Any:
+    short = DataLoader(Subset(Noisy(), range(3)), 1, shuffle=True)
+    return L.data.CombinedLoader({"a": one(), "b": {"c": short, "d": DataLoader(Noisy(), 3)}}, mode)
+
+
+def train(
+    folder: Path,
+    recorder: Recorder,
+    seed: int,
+    ckpt_path: Path | None = None,
+    make: Callable[[], Any] = one,
+    **arguments: Any,
+) -> Model:
     L.seed_everything(seed, verbose=False)
-    model = Model()
+    model, data = Model(), make()
     trainer = L.Trainer(
         accelerator="cpu",
-        max_epochs=EPOCHS,
         callbacks=[recorder],
         logger=False,
         enable_checkpointing=False,
@@ -90,19 +160,36 @@ def train(folder: Path, recorder: Recorder, seed: int, ckpt_path: Path | None = 
         enable_model_summary=False,
         num_sanity_val_steps=0,
         default_root_dir=folder,
-        **arguments,
+        **({"max_epochs": EPOCHS} | arguments),
     )
-    trainer.fit(model, DataLoader(Noisy(), 2, shuffle=True), DataLoader(Noisy(), 5), ckpt_path=ckpt_path)
+    val = None if isinstance(data, L.DataModule) else DataLoader(Noisy(), 5)
+    trainer.fit(model, data, val, ckpt_path=ckpt_path)
     return model
 
 
 CASES: dict[str, dict[str, Any]] = {
     "validation at the end": {},
     "validation inside": {"val_check_interval": 2},
+    "validation by time": {"val_check_interval": {"seconds": 3}},
     "accumulation": {"accumulate_grad_batches": 3, "gradient_clip_val": 0.5},
+    "several loaders, the longest decides": {"make": partial(several, "max_size_cycle")},
+    "several loaders, the shortest decides": {"make": partial(several, "min_size")},
+    "several loaders, some ended": {"make": partial(several, "max_size"), "val_check_interval": 3},
+    "a stateful loader beside another": {"make": lambda: {"a": Stateful(), "b": one()}},
+    "no length": {"make": lambda: DataLoader(Stream(), 2)},
+    "no length beside another": {"make": lambda: {"a": DataLoader(Stream(), 2), "b": one()}},
+    "renewed loaders": {"make": Renewed, "reload_dataloaders_every_n_epochs": 2, "max_epochs": 4},
 }
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch takes a second, and validations take none."""
+    ticks = itertools.count()
+    monkeypatch.setattr("leyden.loop.fit.monotonic", lambda: float(next(ticks)))
+
+
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("arguments", CASES.values(), ids=CASES.keys())
 def test_a_run_resumed_from_any_save_ends_as_one_that_was_never_stopped(
     arguments: dict[str, Any], tmp_path: Path

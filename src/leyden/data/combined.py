@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal, final, get_args
 
@@ -12,6 +13,7 @@ from leyden.data.sizes import length_of
 from leyden.errors import DataError, DetachedError, MismatchError, SettingsError
 
 Mode = Literal["min_size", "max_size_cycle", "max_size", "sequential"]
+Note = Callable[[Any], Any]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
@@ -106,7 +108,7 @@ class CombinedLoader(Iterable[tuple[Any, int, int]]):
         return int(self.size)
 
     def __iter__(self) -> CombinedLoader:
-        self._iterator = self._numbered() if self.mode == "sequential" else _first(iter(self.side_by_side()))
+        self._iterator = self._numbered() if self.mode == "sequential" else _first(self.side_by_side())
         return self
 
     def __next__(self) -> tuple[Any, int, int]:
@@ -118,14 +120,21 @@ class CombinedLoader(Iterable[tuple[Any, int, int]]):
         """End the iteration, and with it the worker processes that serve it."""
         self._iterator = None
 
-    def side_by_side(self) -> Iterator[Any]:
-        """The batches alone, of an iteration that is nobody else's; a lone loader's own iterator, if there is but one.
+    @property
+    def alone(self) -> bool:
+        """Is it one loader, and no collection?"""
+        return self._iterables is self._leaves[0]
 
-        For every mode but "sequential".
+    def side_by_side(self, places: list[Place] | None = None, note: Note = nobody) -> Iterator[Any]:
+        """The batches alone, in every mode but "sequential"; of a lone loader, its own iterator.
+
+        Args:
+            places: where the iteration is in each loader, and stays so while it runs; left out, at the start.
+            note: called with a loader before an iterator of it is made; its answer is kept with the place.
         """
-        if self._iterables is self._leaves[0]:
-            return iter(self._leaves[0])
-        return SideBySide(self._leaves, self.mode, self._build)
+        if places is None:
+            places = [Place.at_start(loader, note) for loader in self._leaves]
+        return places[0].iterator if self.alone else SideBySide(self._leaves, self.mode, self._build, places, note)
 
     def state_dicts(self) -> list[dict[str, Any]]:
         """The states of the loaders that have one."""
@@ -204,42 +213,55 @@ def _first(batches: Iterator[Any]) -> Iterator[tuple[Any, int, int]]:
 
 
 @final
+@dataclass
+class Place:
+    """Where an iteration is in one of its loaders."""
+
+    iterator: Iterator[Any]
+    begun: Any  # what was noted before the iterator was made
+    first: Any = None  # what was noted before its first batch: samplers draw their order then
+    taken: int = 0  # batches since then; not counted where the loader is alone
+    ended: bool = False  # it has ended, and perhaps started again
+
+    @classmethod
+    def at_start(cls, loader: Any, note: Note) -> Place:
+        begun = note(loader)
+        return cls(iter(loader), begun)
+
+
+@final
 class SideBySide(Iterator[Any]):
     """An iteration that takes a batch of every loader at a time, until its mode says that it is over."""
 
-    def __init__(self, loaders: Sequence[Any], mode: Mode, build: Build) -> None:
+    def __init__(self, loaders: Sequence[Any], mode: Mode, build: Build, places: list[Place], note: Note) -> None:
         self._loaders = loaders
         self._mode = mode
         self._build = build
-        self._iterators = [iter(loader) for loader in loaders]
-        self.ended = [False] * len(loaders)  # which have ended at least once
+        self._places = places
+        self._note = note
 
     def __next__(self) -> Any:
-        return self._build(iter([self._take(number) for number in range(len(self._iterators))]))
-
-    def skip(self, count: int, loaders: Sequence[int]) -> bool:
-        """Take so many batches of the loaders with these numbers and drop them; False where the loaders end before."""
-        try:
-            for _ in range(count):
-                for number in loaders:
-                    self._take(number)
-        except StopIteration:
-            return False
-        return True
+        return self._build(iter([self._take(number) for number in range(len(self._places))]))
 
     def _take(self, number: int) -> Any:
-        if self._mode == "max_size" and self.ended[number]:
+        place = self._places[number]
+        if self._mode == "max_size" and place.ended:
             return None
-        batch = next(self._iterators[number], _END)
-        if batch is not _END:
-            return batch
-        self.ended[number] = True
-        if self._mode == "min_size" or all(self.ended):
-            raise StopIteration
-        if self._mode == "max_size":
-            return None
-        self._iterators[number] = iter(self._loaders[number])
-        return next(self._iterators[number])
+        if place.first is None:
+            place.first = self._note(self._loaders[number])
+        batch = next(place.iterator, _END)
+        if batch is _END:
+            place.ended = True
+            if self._mode == "min_size" or all(other.ended for other in self._places):
+                raise StopIteration
+            if self._mode == "max_size":
+                return None
+            again = Place.at_start(self._loaders[number], self._note)
+            place.iterator, place.begun, place.taken = again.iterator, again.begun, 0
+            place.first = self._note(self._loaders[number])
+            batch = next(place.iterator)
+        place.taken += 1
+        return batch
 
 
 _END = object()

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import inf
-from typing import Any, NamedTuple, final
-
-import torch
+from typing import Any, final
 
 from leyden.core.described import described
 from leyden.core.warnings import warn
-from leyden.data.combined import CombinedLoader, SideBySide, has_state, one_by_one, size_of
+from leyden.data.combined import CombinedLoader, Place, has_state, one_by_one, size_of
 from leyden.data.nested import can_be_iterated
+from leyden.data.position import (
+    InLoader,
+    Position,
+    checked_states,
+    draw_again,
+    generators_of,
+    random_of,
+    set_states,
+    tell_epoch,
+)
 from leyden.data.samples import NotedBatches, noted
-from leyden.errors import DataError, FormatError, MismatchError
-from leyden.runtime.seed import generator_state, random_states, restore_random_states
+from leyden.errors import DataError, MismatchError
+from leyden.runtime.seed import random_states, restore_random_states
 
 
 def check_loader(loader: Any, name: str) -> None:
@@ -37,12 +45,11 @@ class TrainData:
     def __init__(self, loader: Any, size: int | float) -> None:
         self.combined = loader if isinstance(loader, CombinedLoader) else CombinedLoader(loader, "max_size_cycle")
         self.size = size
-        self._sized = size < inf
         self._opened = False  # is there an iterator that nobody has taken a batch of?
         self._iterator: Iterator[Any] = iter(())
+        self._places: list[Place] = []  # where it is in each loader; [] between epochs
         self._ahead: Any = _END  # without a length, only looking ahead tells the last batch
-        self._begun: dict[str, Any] = {}  # the random states that this epoch's order is drawn from; {} between epochs
-        self._read_ahead: dict[str, Any] | None = None  # the loaders' own states before the batch that waits
+        self._before_ahead: dict[str, Any] = {}  # the position before that
 
     @property
     def loader(self) -> Any:
@@ -51,21 +58,25 @@ class TrainData:
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
-        self._begin(epoch)
-        self._look_ahead()
+        tell_epoch(self.combined.flattened, epoch)
+        self._stand([Place.at_start(loader, random_of) for loader in self.combined.flattened])
+        if self.size == inf:
+            self._look_ahead()
 
-    def _begin(self, epoch: int) -> None:
-        loaders = self.combined.flattened
-        tell_epoch(loaders, epoch)
-        self._begun = {"random": random_states(), "generators": [g.get_state() for g in _generators(loaders)]}
-        self._iterator = self.combined.side_by_side()
+    def _note_first(self) -> None:
+        # Side by side, this is noted of each loader in its turn.
+        if self.combined.alone and self._places[0].first is None:
+            self._places[0].first = random_of(self.loader)
+
+    def _stand(self, places: list[Place]) -> None:
+        self._places = places
+        self._iterator = self.combined.side_by_side(places, random_of)
         self._opened = True
 
     def _look_ahead(self) -> None:
-        if not self._sized:
-            if any(map(has_state, self.combined.flattened)):
-                self._read_ahead = self._positions()
-            self._ahead = next(self._iterator, _END)
+        self._note_first()
+        self._before_ahead = {"loaders": self._in_loaders(), "ahead": random_states()}
+        self._ahead = next(self._iterator, _END)
 
     def batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
         """Batches from number ``start`` of the epoch: (index, batch, is it the last)."""
@@ -74,7 +85,8 @@ class TrainData:
         self._opened = False
         iterator, index, size = self._iterator, start, self.size
         try:
-            if self._sized:
+            if size < inf:
+                self._note_first()
                 while index < size and (batch := next(iterator, _END)) is not _END:
                     yield index, batch, index + 1 == size
                     index += 1
@@ -83,14 +95,12 @@ class TrainData:
                 return
             if self._ahead is _END and start == 0:
                 _warn_of_nothing("the training loader", self.loader)
-            while (batch := self._ahead) is not _END and index < size:
-                self._ahead, self._read_ahead = _END, None
-                if index + 1 < size:
-                    self._look_ahead()
+            while (batch := self._ahead) is not _END:
+                self._look_ahead()
                 yield index, batch, self._ahead is _END
                 index += 1
         finally:
-            self._begun, self._read_ahead, self._ahead = {}, None, _END
+            self._places, self._before_ahead, self._ahead = [], {}, _END
             self._iterator = iter(())  # lets go of the worker processes
 
     def _warn_of_early_end(self, given: int) -> None:
@@ -104,13 +114,23 @@ class TrainData:
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to find the position again: the loaders' own states, and those their order was drawn from."""
-        now = [g.get_state() for g in _generators(self.combined.flattened)]
-        return {"begun": self._begun, "generators": now, **(self._read_ahead or self._positions())}
+        generators = [generator.get_state() for generator in generators_of(self.combined.flattened)]
+        position = self._before_ahead or {"loaders": self._in_loaders(), "ahead": None}
+        return {"inside": bool(self._places), "generators": generators, **position}
 
-    def _positions(self) -> dict[str, Any]:
-        states = [loader.state_dict() if has_state(loader) else None for loader in self.combined.flattened]
-        ended = list(self._iterator.ended) if isinstance(self._iterator, SideBySide) else []
-        return {"loaders": states, "ended": ended}
+    def _in_loaders(self) -> list[dict[str, Any]]:
+        loaders = self.combined.flattened
+        places = self._places or [Place(iter(()), None) for _ in loaders]
+        return [
+            {
+                "begun": place.begun,
+                "first": place.first,
+                "taken": place.taken,
+                "ended": place.ended,
+                "state": loader.state_dict() if has_state(loader) else None,
+            }
+            for loader, place in zip(loaders, places, strict=True)
+        ]
 
     def rewind(self, saved: object, start: int, epoch: int) -> None:
         """Stand again where ``saved`` was made, before batch ``start``.
@@ -124,77 +144,55 @@ class TrainData:
             MismatchError: it is the position in other loaders.
             DataError: the loaders have fewer batches than were done.
         """
-        position = _Position.read(saved)
-        loaders = self.combined.flattened
+        position, loaders = Position.read(saved), self.combined.flattened
         if len(position.loaders) != len(loaders):
             raise MismatchError(
                 f"the checkpoint was made with {len(position.loaders)} training loaders, but there are {len(loaders)}. "
                 "Resume with the data that the run was started with."
             )
-        own = [has_state(loader) and state is not None for loader, state in zip(loaders, position.loaders, strict=True)]
+        now = checked_states(loaders, position.generators)
         if position.inside:
-            restore_random_states(position.random)
-        self._restore_generators(position.begun if position.inside else position.generators)
-        for loader, state, has_own in zip(loaders, position.loaders, own, strict=True):
-            if has_own:
-                loader.load_state_dict(state)
-                if not position.inside:
-                    next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
-        if position.inside:
-            self._begin(epoch)
-            if not self._skip(start, own, position.ended):
-                raise DataError(
-                    f"the checkpoint was made after {start} batches of epoch {epoch}, but the loader has fewer. "
-                    "Resume with the data that the run was started with."
-                )
-            if start < self.size:
-                self._look_ahead()
-
-    def _skip(self, count: int, own: list[bool], ended: list[bool]) -> bool:
-        if not isinstance(self._iterator, SideBySide):
-            return own[0] or sum(1 for _ in islice(self._iterator, count)) == count
-        replayed = [number for number, has_own in enumerate(own) if not has_own]
-        for number, has_own in enumerate(own):
-            if has_own and ended:
-                self._iterator.ended[number] = ended[number]
-        return self._iterator.skip(count, replayed)
-
-    def _restore_generators(self, states: list[object]) -> None:
-        generators = _generators(self.combined.flattened)
-        if len(states) != len(generators):
-            raise MismatchError(
-                f"the checkpoint has the states of {len(states)} random generators of the training loader, "
-                f"but the loader has {len(generators)}. Resume with a loader that is built in the same way."
+            for loader, place in zip(loaders, position.loaders, strict=True):
+                for drawn in filter(None, (place.begun, place.first)):
+                    checked_states([loader], drawn.generators)  # all of them before anything changes
+            tell_epoch(loaders, epoch)
+            self._stand(
+                [
+                    _found_again(loader, place, start if self.combined.alone else place.taken)
+                    for loader, place in zip(loaders, position.loaders, strict=True)
+                ]
             )
-        checked = [generator_state(state, str(g.device)) for g, state in zip(generators, states, strict=True)]
-        for generator, state in zip(generators, checked, strict=True):
-            generator.set_state(state)
+            if position.ahead is not None:
+                restore_random_states(position.ahead)
+                self._look_ahead()
+        else:
+            for loader, place in zip(loaders, position.loaders, strict=True):
+                if _loaded(loader, place.state):
+                    next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
+        set_states(loaders, now)
 
 
-class _Position(NamedTuple):
-    """What ``TrainData.state_dict`` holds, found to be of the right form."""
+def _found_again(loader: Any, place: InLoader, taken: int) -> Place:
+    own = _loaded(loader, place.state)
+    begun, first = place.begun, place.first
+    assert begun is not None
+    draw_again(loader, begun)
+    iterator = iter(loader)
+    if first is not None:
+        draw_again(loader, first)
+    if not own and sum(1 for _ in islice(iterator, taken)) < taken:
+        raise DataError(
+            f"the checkpoint was made after {taken} batches, but the training loader has fewer. "
+            "Resume with the data that the run was started with."
+        )
+    return Place(iterator, begun._asdict(), None if first is None else first._asdict(), taken, place.ended)
 
-    inside: bool  # was it made inside an epoch?
-    random: object  # the global random states, and below those of the loaders, that this epoch's order was drawn from
-    begun: list[object]
-    generators: list[object]  # the loaders' random states as they were
-    loaders: list[Any]  # the own state of each loader, or None
-    ended: list[bool]  # where there are several: which have ended, and perhaps started again, in this epoch
 
-    @classmethod
-    def read(cls, saved: object) -> _Position:
-        match saved:
-            case {
-                "begun": {**begun},
-                "generators": list(now),
-                "loaders": list(own),
-                "ended": list(ended),
-            } if all(type(one) is bool for one in ended) and len(ended) in (0, len(own)):
-                if not begun:
-                    return cls(False, None, [], now, own, ended)
-                if "random" in begun and isinstance(states := begun.get("generators"), list):
-                    return cls(True, begun["random"], states, now, own, ended)
-        raise FormatError("the saved position in the training data is malformed. Resume from another checkpoint.")
+def _loaded(loader: Any, state: Any) -> bool:
+    if state is None or not has_state(loader):
+        return False
+    loader.load_state_dict(state)
+    return True
 
 
 @final
@@ -269,27 +267,3 @@ def _shifted(ahead: Any, batches: Iterator[Any]) -> Iterator[Any]:
 def _warn_of_nothing(which: str, loader: Any) -> None:
     cause = "; an iterator is used up after one pass, so give it as a list or a DataLoader"
     warn(f"{which}, {described(loader)}, gave no batch{cause if isinstance(loader, Iterator) else ''}.")
-
-
-def tell_epoch(loaders: list[Any], epoch: int) -> None:
-    """Tell the samplers that shuffle by epoch which one begins."""
-    for sampler in _distinct([sampler for loader in loaders for sampler in _samplers(loader)]):
-        set_epoch = getattr(sampler, "set_epoch", None)
-        if callable(set_epoch):
-            set_epoch(epoch)
-
-
-def _samplers(loader: Any) -> list[Any]:
-    """The objects that may draw the order of a loader."""
-    return [getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None)]
-
-
-def _generators(loaders: list[Any]) -> list[torch.Generator]:
-    """The random generators that loaders were given, each once."""
-    holders = [h for loader in loaders for h in (loader, *_samplers(loader), getattr(loader, "batch_sampler", None))]
-    found = [getattr(holder, "generator", None) for holder in holders]
-    return _distinct([generator for generator in found if isinstance(generator, torch.Generator)])
-
-
-def _distinct(items: list[Any]) -> list[Any]:
-    return list({id(item): item for item in items if item is not None}.values())

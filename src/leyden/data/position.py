@@ -1,0 +1,138 @@
+"""Where a run is in its training loaders, as data that a checkpoint holds, and the random numbers of their order."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from leyden.errors import FormatError, MismatchError
+from leyden.runtime.seed import generator_state, random_states, restore_random_states
+
+
+class Drawn(NamedTuple):
+    """The random states that the order of a loader was drawn from."""
+
+    random: object  # global ones
+    generators: list[object]  # of the generators that the loader was given
+
+    @classmethod
+    def read(cls, saved: object) -> Drawn | None:
+        match saved:
+            case None:
+                return None
+            case {"random": random, "generators": list(generators)}:
+                return cls(random, generators)
+            case _:
+                raise _malformed()
+
+
+class InLoader(NamedTuple):
+    """The position in one loader."""
+
+    begun: Drawn | None  # before its iterator was made; None between epochs
+    first: Drawn | None  # before its first batch
+    taken: int  # batches since then
+    ended: bool  # it has ended in this epoch, and perhaps started again
+    state: Any  # its own, or None
+
+    @classmethod
+    def read(cls, saved: object) -> InLoader:
+        match saved:
+            case {
+                "begun": begun,
+                "first": first,
+                "taken": int(taken),
+                "ended": bool(ended),
+                "state": state,
+            } if taken >= 0:
+                return cls(Drawn.read(begun), Drawn.read(first), taken, ended, state)
+            case _:
+                raise _malformed()
+
+
+class Position(NamedTuple):
+    """The position in all of them, found to be of the right form."""
+
+    inside: bool  # is it inside an epoch?
+    loaders: list[InLoader]
+    generators: list[object]  # the loaders' random states as they were
+    ahead: object  # the global random states before the batch that was read ahead; None if there was none
+
+    @classmethod
+    def read(cls, saved: object) -> Position:
+        """Find out whether a position is well formed.
+
+        Raises:
+            FormatError: it is not.
+        """
+        match saved:
+            case {"inside": bool(inside), "loaders": list(loaders), "generators": list(now), "ahead": ahead}:
+                read = [InLoader.read(one) for one in loaders]
+                if all((one.begun is not None) is inside for one in read):
+                    return cls(inside, read, now, ahead)
+                raise _malformed()
+            case _:
+                raise _malformed()
+
+
+def random_of(loader: Any) -> dict[str, Any]:
+    """The random states that an iterator draws the order of a loader from, if it is made now."""
+    return {"random": random_states(), "generators": [g.get_state() for g in generators_of([loader])]}
+
+
+def generators_of(loaders: list[Any]) -> list[torch.Generator]:
+    """The random generators that loaders were given, each once."""
+    holders = [h for loader in loaders for h in (loader, *_samplers(loader), getattr(loader, "batch_sampler", None))]
+    found = [getattr(holder, "generator", None) for holder in holders]
+    return _distinct([generator for generator in found if isinstance(generator, torch.Generator)])
+
+
+def checked_states(loaders: list[Any], states: list[object]) -> list[Tensor]:
+    """The saved states of the generators of loaders, found to fit them.
+
+    Raises:
+        MismatchError: there are more or fewer than generators.
+        FormatError: one is none.
+    """
+    generators = generators_of(loaders)
+    if len(states) != len(generators):
+        raise MismatchError(
+            f"the checkpoint has the states of {len(states)} random generators of the training loader, "
+            f"but the loader has {len(generators)}. Resume with a loader that is built in the same way."
+        )
+    return [generator_state(state, str(g.device)) for g, state in zip(generators, states, strict=True)]
+
+
+def set_states(loaders: list[Any], states: list[Tensor]) -> None:
+    """Continue the generators of loaders where ``checked_states`` says."""
+    for generator, state in zip(generators_of(loaders), states, strict=True):
+        generator.set_state(state)
+
+
+def draw_again(loader: Any, drawn: Drawn) -> None:
+    """Put the random numbers back to where the order of a loader was drawn."""
+    restore_random_states(drawn.random)
+    set_states([loader], checked_states([loader], drawn.generators))
+
+
+def tell_epoch(loaders: list[Any], epoch: int) -> None:
+    """Tell the samplers that shuffle by epoch which one begins."""
+    for sampler in _distinct([sampler for loader in loaders for sampler in _samplers(loader)]):
+        set_epoch = getattr(sampler, "set_epoch", None)
+        if callable(set_epoch):
+            set_epoch(epoch)
+
+
+def _samplers(loader: Any) -> list[Any]:
+    """The objects that may draw the order of a loader."""
+    return [getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None)]
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    return list({id(item): item for item in items if item is not None}.values())
+
+
+def _malformed() -> FormatError:
+    return FormatError("the saved position in the training data is malformed. Resume from another checkpoint.")
