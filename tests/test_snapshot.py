@@ -53,7 +53,7 @@ def checkpoint(whole):
 
 
 def restore(checkpoint, kind=SGD, schedulers=1, groups=1, **arguments):
-    """Give the states in the checkpoint to an optimizer of this kind; returns it."""
+    """Give the states in the checkpoint to an optimizer of this kind, and to its schedulers; returns it."""
     parameters = list(Tiny().parameters())
     given = parameters if groups == 1 else [{"params": [one]} for one in parameters]
     optimizer = kind(given, lr=0.5, **arguments)
@@ -125,6 +125,13 @@ def test_an_optimizer_gets_its_state_and_its_settings_back(checkpoint):
     assert optimizer.param_groups[0]["momentum"] == 0.9
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
     assert len(optimizer.state) == 2
+
+
+def test_a_scheduler_gets_its_state_back(checkpoint):
+    optimizer = SGD(Tiny().parameters(), lr=0.5)
+    scheduler = StepLR(optimizer, 7)
+    restore_optimizers(checkpoint, [optimizer], [SchedulerConfig(scheduler)], "a.ckpt")
+    assert (scheduler.last_epoch, scheduler.step_size) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])

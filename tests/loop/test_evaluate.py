@@ -168,3 +168,20 @@ def test_a_mistake_in_validation_is_found_before_training(tmp_path):
     with pytest.raises(ZeroDivisionError):
         trainer(tmp_path, num_sanity_val_steps=1).fit(module, batches(1), batches(1))
     assert module.seen == []
+
+
+@pytest.mark.parametrize(("batch", "checked"), [(1, 0), (2, 1)], ids=["in the middle of an epoch", "at its end"])
+def test_a_resumed_run_is_checked_again_at_the_edge_of_an_epoch_alone(tmp_path, batch, checked):
+    class Saving(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, given, batch_idx):
+            if trainer.global_step == batch == 1:
+                trainer.save_checkpoint(tmp_path / "a.ckpt")
+
+    first = trainer(tmp_path, Saving())
+    first.fit(Checked(), batches(2), batches(1))
+    if batch == 2:
+        first.save_checkpoint(tmp_path / "a.ckpt")
+    module = Checked()
+    resumed = trainer(tmp_path, max_epochs=2, num_sanity_val_steps=1)
+    resumed.fit(module, batches(2), batches(1), ckpt_path=tmp_path / "a.ckpt")
+    assert module.seen.count((True, "sanity_check")) == checked

@@ -197,3 +197,4 @@ def test_none_is_an_optimizer_that_changes_nothing():
     assert configs == []
     assert (made.step(), made.step(lambda: 3)) == (None, 3)
     made.zero_grad()
+    made.load_state_dict(made.state_dict())
