@@ -184,7 +184,7 @@ class Trainer(TrainerViews):
             default_root_dir=default_root_dir,
         )
         self._strategy = strategy_for(strategy, accelerator, self.settings.device)
-        self.loggers: list[Logger] = loggers_for(logger, self.settings)
+        self._loggers = loggers_for(logger, self.settings)
         self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from math import ceil, inf
 from pathlib import Path
@@ -39,7 +40,7 @@ class TrainerViews:
     """The readable side of a Trainer, under Lightning's names."""
 
     settings: Settings
-    loggers: list[Logger]
+    _loggers: list[Logger]
     state: Status
     _callbacks: HookedList
     _position: State
@@ -358,6 +359,15 @@ class TrainerViews:
     @callbacks.setter
     def callbacks(self, callbacks: list[Callback]) -> None:
         self._callbacks[:] = callbacks
+
+    @property
+    def loggers(self) -> list[Logger]:
+        """Where metrics go. It may be set, in a run too."""
+        return self._loggers
+
+    @loggers.setter
+    def loggers(self, loggers: Iterable[Logger] | None) -> None:
+        self._loggers[:] = loggers or ()
 
     @property
     def logger(self) -> Logger | None:

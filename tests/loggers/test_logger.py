@@ -6,7 +6,9 @@ from argparse import Namespace
 
 import pytest
 import torch
+from tests.callbacks.scripted import Scripted, batches
 
+import leyden as L
 from leyden.loggers.logger import DummyExperiment, DummyLogger, Logger, outgoing, rank_zero_experiment
 
 
@@ -101,3 +103,28 @@ def test_hyperparameters_leave_as_a_dictionary_of_their_own():
     assert outgoing(params) is not params
     assert outgoing(Namespace(a=1)) == params
     assert outgoing(None) == {}
+
+
+def test_loggers_may_be_changed_in_a_run():
+    class Change(L.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            trainer.loggers = [second] if trainer.current_epoch else None
+
+    first, second = Memory(), Memory()
+    trainer = L.Trainer(
+        accelerator="cpu",
+        logger=first,
+        callbacks=[Change()],
+        max_epochs=2,
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(Scripted(), batches(1), batches(1))
+    assert first.rows == []
+    assert [step for _, step in second.rows] == [1]
+    assert trainer.loggers == [second]
+    trainer.logger = None
+    assert trainer.loggers == []
