@@ -95,6 +95,21 @@ def test_checkpoints_go_beside_the_directory_of_tensorboard(tmp_path):
     assert [path.parent for path in tmp_path.rglob("*.ckpt")] == [tmp_path / "lightning_logs/version_0/checkpoints"]
 
 
+def test_checkpoints_go_to_the_home_that_a_logger_writes_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=TensorBoardLogger("~/logs"),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Scripted(), batches(1), batches(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    assert len(list(tmp_path.rglob("*.ckpt"))) == 1
+
+
 def test_files_are_private_to_the_user(tmp_path):
     (tmp_path / "shared").mkdir(mode=0o755)
     made = logger(tmp_path / "shared", sub_dir="tb")

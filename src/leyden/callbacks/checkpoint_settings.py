@@ -95,5 +95,6 @@ def default_directory(trainer: Trainer) -> str:
     if trainer.loggers:
         logger = trainer.loggers[0]
         version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
-        parts = [os.fspath(logger.save_dir or parts[0]), str(logger.name), version]
+        save_dir = os.path.expandvars(os.path.expanduser(logger.save_dir or parts[0]))  # noqa: PTH111 (see below)
+        parts = [save_dir, str(logger.name), version]
     return os.path.join(*parts, "checkpoints")  # noqa: PTH118 (as the logger spells it)
