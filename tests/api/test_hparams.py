@@ -603,6 +603,14 @@ def test_different_values_on_both_sides_are_an_error_that_names_them(left, right
         hyperparameters_to_log(saving("a", "b")(left), saving("a", "b")(right))
 
 
+def test_names_that_are_no_text_are_named_too():
+    left, right = saving("a")(1), saving("a")(1)
+    left.save_hyperparameters({3: 1})
+    right.save_hyperparameters({3: 2})
+    with pytest.raises(HparamsError, match="different values for the hyperparameters 3,"):
+        hyperparameters_to_log(left, right)
+
+
 def test_the_classes_say_where_a_checkpoint_has_their_hyperparameters():
     for kind, prefix in ((Module, ""), (DataModule, "datamodule_")):
         names = {kind.CHECKPOINT_HYPER_PARAMS_KEY, kind.CHECKPOINT_HYPER_PARAMS_NAME}

@@ -152,8 +152,9 @@ def hyperparameters_to_log(module: Hyperparameters, datamodule: Hyperparameters 
     for other in others:
         differing = [name for name in first if name in other and not _same(first[name], other[name])]
         if differing:
+            names = ", ".join(map(str, differing))
             raise HparamsError(
-                f"The module and the data module have different values for the hyperparameters {', '.join(differing)}, "
+                f"The module and the data module have different values for the hyperparameters {names}, "
                 "and a logger has one place for both. Rename one, or call save_hyperparameters(logger=False) once."
             )
         first |= other
