@@ -36,6 +36,12 @@ def test_a_callback_keeps_no_state_of_itself():
     assert vars(callback) == {}
 
 
+def test_the_functions_of_the_base_class_are_its_hooks_and_its_state():
+    functions = {name for name, _ in inspect.getmembers(Callback, inspect.isfunction) if not name.startswith("_")}
+    others = {"setup", "teardown", "state_dict", "load_state_dict", "on_save_checkpoint", "on_load_checkpoint"}
+    assert functions == CALLBACK_HOOKS | others  # log() is none: programs take what is here for hooks
+
+
 def test_logging_outside_of_a_run_does_nothing_and_says_so():
     with pytest.warns(LeydenWarning, match=r"^Own\.log\(\) does nothing, since no trainer runs this callback"):
         Own().log("x", 1)

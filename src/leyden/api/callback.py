@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from leyden.core.hooks import CALLBACK_HOOKS, Attached
 from leyden.core.warnings import warn
@@ -49,19 +50,22 @@ class Callback:
         """The state key of a callback that may appear several times, told apart by its arguments."""
         return f"{type(self).__qualname__}{kwargs!r}"
 
-    def log(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
+    @property
+    def log(self) -> Callable[..., None]:
         """Log a metric from a callback: the arguments of ``Module.log``, in any hook where that is allowed."""
-        if self._attached is None:
-            warn(f"{type(self).__name__}.log() does nothing, since no trainer runs this callback.")
-            return
-        self._attached.log.log(name, value, *args, **kwargs)
+        return self._lent("log")
 
-    def log_dict(self, dictionary: Any, *args: Any, **kwargs: Any) -> None:
+    @property
+    def log_dict(self) -> Callable[..., None]:
         """Log several metrics at once: the arguments of ``Module.log_dict``."""
-        if self._attached is None:
-            warn(f"{type(self).__name__}.log_dict() does nothing, since no trainer runs this callback.")
-            return
-        self._attached.log.log_dict(dictionary, *args, **kwargs)
+        return self._lent("log_dict")
+
+    def _lent(self, method: str) -> Callable[..., None]:
+        # What a trainer lends is no method of this class: programs take those for the names of its hooks.
+        if self._attached is not None:
+            return cast("Callable[..., None]", getattr(self._attached.log, method))
+        said = f"{type(self).__name__}.{method}() does nothing, since no trainer runs this callback."
+        return lambda *_, **__: warn(said)
 
     def setup(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
         """Called before the run begins; ``stage`` is fit, validate, test or predict."""
