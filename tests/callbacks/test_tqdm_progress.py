@@ -165,8 +165,16 @@ def test_one_bar_serves_all_epochs_unless_each_is_to_be_left(bars):
     assert len(bars) == 1
     bars.clear()
     trainer(TQDMProgressBar(leave=True), max_epochs=3).fit(Line(), loader(2))
-    assert [bar.desc for bar in bars] == ["Epoch 0: ", "Epoch 1: ", "Epoch 2: "]
-    assert [moves(bar)[-1] for bar in bars] == [2, 2, 2]
+    assert [bar.desc for bar in bars] == ["Training", "Epoch 0: ", "Epoch 1: ", "Epoch 2: "]
+    assert [moves(bar)[-1:] for bar in bars] == [[], [2], [2], [2]]
+    assert not bars[0].drawn
+
+
+def test_the_bar_of_no_epoch_leaves_nothing_on_the_screen():
+    with terminal() as screen:
+        trainer(TQDMProgressBar(leave=True), max_epochs=2).fit(Line(), loader(2))
+    assert "Training" not in screen.getvalue()
+    assert [line.partition("Epoch ")[2][0] for line in screen.getvalue().split("\n")[:2]] == ["0", "1"]
 
 
 def test_bars_lie_below_each_other_and_below_those_of_other_programs(bars):
@@ -439,6 +447,25 @@ def test_printing_without_a_terminal_and_outside_of_a_run_is_printing(capsys):
     trainer(TQDMProgressBar()).fit(Talks(), loader(1))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["before!", "batch 0"]
+
+
+def test_printing_does_not_repeat_the_line_of_a_bar(monkeypatch):
+    class Talks(Validated):
+        def validation_step(self, batch, batch_idx, dataloader_idx=0):
+            self.print("shown", batch_idx, sep=":")
+
+    monkeypatch.setattr(Tqdm, "line_gap", 0.0)
+    with log() as text:
+        trainer(TQDMProgressBar()).fit(Talks(), loader(2), loader(2))
+    assert [line.partition(" ")[0] for line in text.getvalue().splitlines()] == ["shown:0", "shown:1", "Epoch"]
+
+
+def test_a_bar_that_shows_nothing_leaves_printing_as_it_is(capsys):
+    bar = TQDMProgressBar(refresh_rate=0)
+    runs = trainer(bar)
+    runs.fit(Line(), loader(1))
+    runs.print("a", "b", sep="-", end="!")
+    assert capsys.readouterr().out == "a-b!"
 
 
 def test_an_error_leaves_the_last_state_on_a_line_of_its_own():

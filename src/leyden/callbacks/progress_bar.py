@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -147,14 +146,9 @@ class ProgressBar(Callback):
         return self._current_eval_dataloader_idx
 
 
-def print_plainly(
-    *args: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
-) -> None:
+def print_plainly(*args: Any, **kwargs: Any) -> None:
     """What ``print`` does."""
-    stream = sys.stdout if file is None else file
-    stream.write((" " if sep is None else sep).join(map(str, args)) + ("\n" if end is None else end))
-    if flush:
-        stream.flush()
+    print(*args, **kwargs)  # noqa: T201 - the user's own words, and the summary
 
 
 def _version_text(loggers: list[Logger]) -> int | str | None:

@@ -105,7 +105,8 @@ class Screen:
     def _write_line(self, bar: TaskID | None) -> None:
         for task in self.progress.tasks:
             if task.id == bar:
-                cells = [_batches(task).strip(), _duration(_elapsed(task)), _speed(task), self._metrics.text(task)]
+                metrics = str(self._metrics(task))
+                cells = [_batches(task).strip(), _duration(_elapsed(task)), _speed(task), metrics]
                 text = f"{task.description}: {' '.join(filter(None, cells))}"
                 self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,6 +80,16 @@ class Tqdm(tqdm):  # type: ignore[type-arg]
         if lines or not (self.leave or self._displayed):
             self.last_print_t = self.start_t - 1.0  # tells tqdm that there is nothing to clear
         super().close()
+
+    @classmethod
+    @contextmanager
+    def external_write_mode(cls, file: Any = None, nolock: bool = False) -> Iterator[None]:
+        """Around what others print: bars on a screen make room for it, lines stay where they are."""
+        if any(isinstance(bar, Tqdm) and bar.lines for bar in getattr(cls, "_instances", ())):
+            yield
+        else:
+            with super().external_write_mode(file, nolock):
+                yield
 
     def _write_line(self) -> bool:
         state = self.format_dict

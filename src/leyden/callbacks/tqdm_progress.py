@@ -8,7 +8,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeGuard, final
 
-from leyden.callbacks.progress_bar import ProgressBar, print_plainly
+from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.tqdm_bar import Tqdm
 from leyden.core.stage import TrainerFn
 from leyden.errors import DetachedError, SettingsError
@@ -155,13 +155,13 @@ class TQDMProgressBar(ProgressBar):
         """The bar of prediction."""
         return self._new_bar(self.predict_description, smoothing=0)
 
-    def print(self, *args: Any, sep: str = " ", **kwargs: Any) -> None:
+    def print(self, *args: Any, sep: str | None = " ", **kwargs: Any) -> None:
         """Print above the bars."""
         bar = next((bar for bar in self._bars() if not bar.disable), None)
-        if bar is not None and not _writes_lines(bar):
-            bar.write(sep.join(map(str, args)), **kwargs)
+        if bar is not None:
+            bar.write((" " if sep is None else sep).join(map(str, args)), **kwargs)
         elif self._trainer is None or self._trainer.is_global_zero:
-            print_plainly(*args, sep=sep, **kwargs)
+            super().print(*args, **(kwargs if sep == " " else {**kwargs, "sep": sep}))
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: Module) -> None:
         self.val_progress_bar = self.init_sanity_tqdm()
@@ -173,7 +173,10 @@ class TQDMProgressBar(ProgressBar):
         self._open_training()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: Module) -> None:
-        if self._leave and self._next.inside_epoch:
+        if self._leave:
+            if not self._next.inside_epoch:  # the bar of no epoch
+                self.train_progress_bar.leave = False
+                self.train_progress_bar.close()
             self._open_training()
         self._begin_epoch(trainer, done=0)
 
