@@ -13,8 +13,10 @@ LeydenError
 ├── CheckpointError         a checkpoint that cannot be written or read
 │   ├── FormatError         not a checkpoint, cut short or malformed
 │   ├── DigestError         the content is not what was saved
+│   ├── SealError           a signature that is wrong, or from somebody who is not trusted
 │   ├── MismatchError       a sound checkpoint of another model
 │   └── EncodeError         a value that has no safe encoding
+├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 └── PathError               a path that leaves its directory, or a link in the way
 
 Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
@@ -77,12 +79,20 @@ class DigestError(CheckpointError):
     """The content is not what was saved."""
 
 
+class SealError(CheckpointError):
+    """A signature is wrong, or from somebody who is not trusted."""
+
+
 class MismatchError(CheckpointError, RuntimeError):
     """The checkpoint is sound and belongs to another model."""
 
 
 class EncodeError(CheckpointError, TypeError):
     """A value has no safe encoding."""
+
+
+class KeyStoreError(LeydenError):
+    """A key, or the list of trusted keys, cannot be used."""
 
 
 class PathError(LeydenError, OSError):

@@ -8,9 +8,10 @@ import struct
 import pytest
 import safetensors
 
-from leyden.errors import DigestError, EncodeError, FormatError
+from leyden.errors import DigestError, EncodeError, FormatError, SealError
 from leyden.wire import envelope
 from leyden.wire.envelope import PREFIX, SEAL, Leaf, check_digests, read, write
+from leyden.wire.seal import Seal
 
 
 def leaf(dtype, shape, data, alignment=1):
@@ -40,7 +41,7 @@ def opened(data):
 def test_what_is_written_reads_back():
     data, digest = written()
     found = opened(data)
-    assert (found.tree, found.digest) == ('{"a":1}', digest)
+    assert (found.tree, found.seal) == ('{"a":1}', Seal(digest, None))
     held = {name: bytes(data[entry.start : entry.stop]) for name, entry in found.header.entries.items()}
     assert held == {"bytes": b"hello", "f": b"abcdefgh", "none": b"", "d": b"12345678"}
 
@@ -83,7 +84,7 @@ def test_no_bit_of_a_file_can_change_unnoticed():
     for position in range(len(data)):
         for bit in (1, 16, 128):
             data[position] ^= bit
-            with pytest.raises((FormatError, DigestError)):
+            with pytest.raises((FormatError, DigestError, SealError)):
                 opened(data)
             data[position] ^= bit
     opened(data)
@@ -155,10 +156,10 @@ def test_a_header_without_a_digest_for_each_tensor_is_refused():
         opened(resealed(data))
 
 
-def test_a_signed_file_is_refused_by_a_version_that_cannot_check_it():
-    data, _ = written()
-    data[8 + len(PREFIX) + 64] = ord("1")
-    with pytest.raises(FormatError, match="is signed.*Upgrade"):
+def test_a_signature_that_is_none_is_refused_before_anything_is_parsed():
+    data, _ = written(tree="no JSON")
+    data[200:204] = b"abcd"
+    with pytest.raises(SealError, match=r"best.ckpt: the signature in its seal was not made by the key"):
         opened(data)
 
 
@@ -176,7 +177,7 @@ def test_any_other_safetensors_file_has_no_digests():
     header = b'{"__metadata__":{"format":"pt"},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}'
     data = len(header).to_bytes(8, "little") + header + b"xy"
     found = opened(data)
-    assert (found.digest, found.digests, found.tree) == (None, None, None)
+    assert (found.seal, found.digests, found.tree) == (None, None, None)
     assert list(found.header.entries) == ["a"]
 
 

@@ -79,9 +79,9 @@ def verify(path: str | os.PathLike[str]) -> Report:
     """Read every byte of a checkpoint and compare; DigestError names the first tensor that is not what was saved."""
     data, where = _content(path, mapped=True)
     opened = _open(data, where, verify=True)
-    if opened.digest is None:
+    if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")
-    return Report(opened.digest, len(opened.header.entries), len(data))
+    return Report(opened.seal.digest, len(opened.header.entries), len(data))
 
 
 def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:

@@ -1,7 +1,7 @@
 """What makes a safetensors file a checkpoint of Leyden's: a seal, a digest for every tensor, and a tree.
 
 The header begins with a seal of fixed length at a fixed offset, so that it is checked before any JSON is parsed. It
-holds the SHA-256 of the header, then room for a public key and its signature, which are zeros until files are signed.
+holds the SHA-256 of the header, then the public key of whom it is from and its signature, or zeros.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, final
 from leyden.errors import DigestError, EncodeError, FormatError
 from leyden.wire import safetensors, strict_json
 from leyden.wire.safetensors import LARGEST_HEADER, Entry, Header, size_of
+from leyden.wire.seal import Seal, Signer, check_signature, signature
 from leyden.wire.strict_json import Json
 
 FORMAT: Final = "1"
@@ -46,16 +47,19 @@ class Leaf:
 @final
 @dataclass(frozen=True)
 class Envelope:
-    """A file whose header is whole and unchanged. ``digests`` are in the order of the header's entries."""
+    """A file whose header is whole and unchanged. ``digests`` are in the order of the header's entries.
+
+    ``seal`` is None in a file that is not ours, and names no signer in one that nobody signed.
+    """
 
     header: Header
-    digest: str | None
+    seal: Seal | None
     digests: tuple[str, ...] | None
     tree: str | None
 
 
-def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str) -> str:
-    """Write a checkpoint to an empty seekable file; returns the digest of its header.
+def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str, signer: Signer | None = None) -> str:
+    """Write a checkpoint to an empty seekable file, signed by ``signer``; returns the digest of its header.
 
     The header comes last: a file that was cut off while it was written has none.
     """
@@ -78,8 +82,9 @@ def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str) -> str:
     assert len(header) == length
     start = length.to_bytes(8, "little") + header
     digest = _sha256(memoryview(start))
+    seal = digest.encode() + signature(digest, signer)
     stream.seek(0)
-    _write_all(stream, memoryview(start[:_SEAL_START] + digest.encode() + start[_SEAL_START + len(digest) :]))
+    _write_all(stream, memoryview(start[:_SEAL_START] + seal + start[_SEAL_STOP:]))
     return digest
 
 
@@ -91,7 +96,7 @@ def read(data: memoryview, where: str) -> Envelope:
         if any(key.startswith("leyden.") for key in header.metadata):
             raise FormatError(f"{where}: the header was rewritten by another program, and its seal is gone.")
         return Envelope(header, None, None, None)
-    digest = _check_seal(data[:data_start], where)
+    seal = _check_seal(data[:data_start], where)
     header = safetensors.read_header(data, where)
     version = header.metadata.get("leyden.format")
     if version != FORMAT:
@@ -103,7 +108,7 @@ def read(data: memoryview, where: str) -> Envelope:
     if tree is None or joined is None or len(joined) != 64 * len(header.entries):
         raise FormatError(f"{where}: the header has no tree, or not one digest for each tensor.")
     digests = tuple(joined[at : at + 64] for at in range(0, len(joined), 64))
-    return Envelope(header, digest, digests, tree)
+    return Envelope(header, seal, digests, tree)
 
 
 def check_digests(envelope: Envelope, data: memoryview, where: str) -> None:
@@ -134,13 +139,11 @@ def _first_bad(work: Iterable[tuple[tuple[str, Entry], str]], data: memoryview) 
     return None
 
 
-def _check_seal(start: memoryview, where: str) -> str:
-    """The digest of the header, once it is known to be right."""
+def _check_seal(start: memoryview, where: str) -> Seal:
+    """Digest and signer of the header, once they are known to be right."""
     seal = bytes(start[_SEAL_START:_SEAL_STOP])
     if len(seal) != SEAL or not _HEX.fullmatch(seal):
         raise FormatError(f"{where}: the seal at the start of the header is damaged. Use another copy of the file.")
-    if seal[64:].strip(b"0"):
-        raise FormatError(f"{where} is signed, and this version of Leyden cannot check signatures. Upgrade Leyden.")
     content = hashlib.sha256(start[:_SEAL_START])
     content.update(b"0" * SEAL)
     content.update(start[_SEAL_STOP:])
@@ -150,7 +153,7 @@ def _check_seal(start: memoryview, where: str) -> str:
             f"{where}: the header is not what was saved: its SHA-256 differs. The file was damaged or changed. "
             "Use another copy or an earlier checkpoint."
         )
-    return digest
+    return check_signature(digest, seal[64:], where)
 
 
 def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
