@@ -1,0 +1,268 @@
+"""The keys that seal checkpoints: one's own, and those of others that the user trusts.
+
+They lie in a directory that only the user may write to:
+
+    identity.key        the private key: PKCS #8, PEM
+    known/HEX.json      one file for each public key that was trusted, revoked, or one's own before the present one
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final, NoReturn, final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from leyden.errors import FormatError, KeyStoreError
+from leyden.security.paths import private_directory, replacing
+from leyden.wire import strict_json
+from leyden.wire.seal import usable
+
+PREFIX: Final = "ed25519:"
+_IDENTITY: Final = "identity.key"
+_KNOWN: Final = "known"
+_LARGEST: Final = 64 << 10  # bytes; a key takes about 120
+_NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
+
+
+@final
+class Identity:
+    """A private key, which signs and is never shown."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.public = private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
+
+    def __repr__(self) -> str:
+        return f"Identity({text_of(self.public)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A private key is not copied or pickled. Use the file that it came from.")
+
+
+class Standing(enum.Enum):
+    """What the user has said of a public key."""
+
+    OWN = "own"
+    TRUSTED = "trusted"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+
+
+@final
+@dataclass(frozen=True)
+class Known:
+    """A public key that the user has spoken of. Times are ISO 8601 in UTC."""
+
+    public: bytes
+    name: str
+    standing: Standing
+    since: str
+
+
+def home(environment: Mapping[str, str] = os.environ) -> Path:
+    """The directory of the keys: ``$LEYDEN_HOME``, or ``leyden`` where the user's settings are."""
+    if chosen := environment.get("LEYDEN_HOME"):
+        return Path(chosen)
+    if settings := environment.get("XDG_CONFIG_HOME"):
+        return Path(settings) / "leyden"
+    try:
+        return Path.home() / ".config" / "leyden"
+    except RuntimeError:
+        raise KeyStoreError("This user has no home directory. Set LEYDEN_HOME to a private one.") from None
+
+
+def identity(environment: Mapping[str, str] = os.environ) -> Identity:
+    """The key that this user signs with: that of ``$LEYDEN_KEY``, or the one at home, made at its first use.
+
+    Any number of processes may ask for it at the same time and get the same. KeyStoreError says why there is none.
+    """
+    if mounted := environment.get("LEYDEN_KEY"):
+        return _read_private(Path(mounted))
+    directory = home(environment)
+    path = directory / _IDENTITY
+    try:
+        if not path.exists():
+            _create(directory)
+        _check_private_directory(directory)
+    except OSError as error:
+        raise KeyStoreError(
+            f"No key can be kept in {directory}: {error.strerror or error}. Set LEYDEN_HOME to a directory that this "
+            "user can write to, or LEYDEN_KEY to the file of a key."
+        ) from None
+    return _read_private(path)
+
+
+def renew(environment: Mapping[str, str] = os.environ) -> Identity:
+    """Make a new key to sign with. What the one before it has sealed stays trusted."""
+    directory = home(environment)
+    path = directory / _IDENTITY
+    if path.exists():
+        _write_known(
+            directory, identity({"LEYDEN_HOME": str(directory)}).public, "an earlier key of mine", Standing.OWN
+        )
+    private = Ed25519PrivateKey.generate()
+    private_directory(directory)
+    with replacing(path) as stream:
+        stream.write(_pem(private))
+    return Identity(private)
+
+
+def standing(public: bytes, environment: Mapping[str, str] = os.environ) -> Standing:
+    """What the user has said of a key. A revoked one is so even where it is one's own."""
+    directory = home(environment)
+    entry = _read_known(directory / _KNOWN / f"{public.hex()}.json")
+    if entry is not None:
+        return entry.standing
+    if environment.get("LEYDEN_KEY") or (directory / _IDENTITY).exists():
+        with suppress(KeyStoreError):  # a key that cannot be used makes nobody's files one's own
+            return Standing.OWN if identity(environment).public == public else Standing.UNKNOWN
+    return Standing.UNKNOWN
+
+
+def trust(public: bytes, name: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Believe from now on what this key has sealed; also takes a revocation back."""
+    if not usable(public):
+        raise KeyStoreError(f"{text_of(public)} vouches for everything, so for nothing. Nobody's key is like this.")
+    _write_known(home(environment), public, name, Standing.TRUSTED)
+
+
+def revoke(public: bytes, environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse from now on what this key has sealed. One's own is not used any more: make a new one first."""
+    directory = home(environment)
+    if (directory / _IDENTITY).exists() and identity(environment).public == public:
+        raise KeyStoreError("This is the key that you sign with. Make a new one first: leyden key new.")
+    known = _read_known(directory / _KNOWN / f"{public.hex()}.json")
+    _write_known(directory, public, known.name if known else "", Standing.REVOKED)
+
+
+def known(environment: Mapping[str, str] = os.environ) -> list[Known]:
+    """Every key that the user has spoken of, the earliest first."""
+    folder = home(environment) / _KNOWN
+    names = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    entries = [entry for name in names if (entry := _read_known(name)) is not None]
+    return sorted(entries, key=lambda entry: entry.since)
+
+
+def text_of(public: bytes) -> str:
+    """How a public key is written."""
+    return PREFIX + public.hex()
+
+
+def parse(text: str) -> bytes:
+    """The public key that a user wrote, as ``text_of`` does or as the path of a PEM file."""
+    if text.startswith(PREFIX):
+        digits = text[len(PREFIX) :]
+        if len(digits) == 64 and set(digits) <= set("0123456789abcdef"):
+            return bytes.fromhex(digits)
+        raise KeyStoreError(f"{text[:100]!r} is not a public key: 64 hexadecimal digits follow {PREFIX}.")
+    path = Path(text)
+    if not path.is_file():
+        raise KeyStoreError(f"{text[:200]!r} is neither a public key ({PREFIX}…) nor a file with one.")
+    try:
+        key = load_pem_public_key(path.read_bytes()[:_LARGEST])
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyStoreError(f"{path} holds no public key as PEM.") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyStoreError(f"{path} holds a public key of another kind. Leyden signs with Ed25519.")
+    return key.public_bytes_raw()
+
+
+def _create(directory: Path) -> None:
+    """Make the first key. Of several processes one wins, whole: a link appears with its content or not at all."""
+    private_directory(directory)
+    temporary = directory / f".{secrets.token_hex(8)}.leyden-tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=0) as stream:  # noqa: PTH123
+            stream.write(_pem(Ed25519PrivateKey.generate()))
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(temporary, directory / _IDENTITY)
+    finally:
+        temporary.unlink()
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _read_private(path: Path) -> Identity:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise KeyStoreError(f"The key {path} cannot be read: {error.strerror}.") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyStoreError(f"The key {path} is not a file.")
+        if os.name == "posix" and status.st_mode & 0o077:
+            raise KeyStoreError(f"Others may use the key {path}. Make it private: chmod 600 {path}")
+        content = os.read(descriptor, _LARGEST)
+    finally:
+        os.close(descriptor)
+    try:
+        private = load_pem_private_key(content, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyStoreError(
+            f"{path} holds no private key as unencrypted PEM. Move it away, and a new one is made."
+        ) from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise KeyStoreError(f"{path} holds a private key of another kind. Leyden signs with Ed25519.")
+    return Identity(private)
+
+
+def _check_private_directory(directory: Path) -> None:
+    """Whoever may write here says whom the user trusts."""
+    if os.name != "posix":
+        return
+    status = directory.stat()
+    if status.st_mode & 0o022 or status.st_uid not in (os.geteuid(), 0):
+        raise KeyStoreError(f"Others may write to {directory}, where keys are kept. Own it, and chmod 700 {directory}")
+
+
+def _read_known(path: Path) -> Known | None:
+    try:
+        text = path.read_bytes()[:_LARGEST].decode()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyStoreError(
+            f"{path}, which says whom you trust, cannot be read: {error}. Remove or repair it."
+        ) from None
+    _check_private_directory(path.parent)
+    with suppress(FormatError, ValueError):
+        match strict_json.loads(text, depth=1, values=8, what=str(path)):
+            case {"name": str(name), "standing": str(said), "since": str(since), **others} if not others:
+                return Known(bytes.fromhex(path.stem), name, Standing(said), since)
+    raise KeyStoreError(f"{path}, which says whom you trust, is damaged. Remove it, and say it again: leyden key trust")
+
+
+def _write_known(directory: Path, public: bytes, name: str, standing: Standing) -> None:
+    folder = private_directory(private_directory(directory) / _KNOWN)
+    _check_private_directory(directory)
+    since = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    entry: dict[str, strict_json.Json] = {"name": name, "standing": standing.value, "since": since}
+    with replacing(folder / f"{public.hex()}.json") as stream:
+        stream.write(strict_json.dumps(entry).encode())
