@@ -20,7 +20,6 @@ from leyden.snapshot import (
     restore_weights,
     resume_of,
     saved_state,
-    training_part,
 )
 
 
@@ -215,11 +214,6 @@ def test_callbacks_that_are_no_dictionary_are_refused(checkpoint, saved):
     assert "'callbacks' are no dictionary" in refused(FormatError, lambda: callback_states(checkpoint, [], "a.ckpt"))
 
 
-def test_a_checkpoint_that_is_made_before_training_has_the_states_of_callbacks_alone():
-    part = training_part(None, Tiny(), [Counting()])
-    assert part == {"callbacks": {"Counting": {"count": 3}}, "optimizer_states": [], "lr_schedulers": []}
-
-
 def test_gradients_of_an_open_window_come_back(checkpoint):
     module = Tiny()
     checkpoint["leyden"]["gradients"] = {"layer.weight": torch.ones(1, 2)}
@@ -253,5 +247,16 @@ def test_gradients_that_are_no_dictionary_are_refused(checkpoint):
 @pytest.mark.parametrize("rows", [None, 3, [-1], [1.0], [True], "1"])
 def test_numbers_of_rows_that_are_no_counts_are_refused(checkpoint, rows):
     checkpoint["leyden"]["validation_rows"] = rows
-    with pytest.raises(FormatError, match="validation rows"):
-        resume_of(checkpoint)
+    assert "validation rows" in refused(FormatError, lambda: resume_of(checkpoint, "a.ckpt"))
+
+
+@pytest.mark.parametrize("name", ["random", "data", "log"])
+def test_malformed_states_of_data_log_and_random_numbers_are_refused_before_anything_runs(checkpoint, name):
+    checkpoint["leyden"][name] = {"other": 1}
+    assert " is malformed: " in refused(FormatError, lambda: resume_of(checkpoint, "a.ckpt"))
+
+
+def test_reading_where_a_run_goes_on_leaves_the_random_numbers_alone(checkpoint):
+    before = torch.get_rng_state()
+    resume_of(checkpoint, "a.ckpt")
+    assert torch.equal(torch.get_rng_state(), before)

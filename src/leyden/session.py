@@ -34,15 +34,18 @@ from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
-from leyden.loop.run import Evaluation, Predictions, Run, Status
+from leyden.loop.run import Evaluation, Predictions, Resume, Run, Status
 from leyden.loop.steps import check_step
 from leyden.runtime.modes import torch_modes
-from leyden.runtime.seed import isolate_rng
+from leyden.runtime.seed import isolate_rng, random_states, restore_random_states
 from leyden.runtime.signals import interactive, on_sigterm
 from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
+    before_training,
+    callback_part,
     callback_states,
     hyperparameter_part,
+    in_training,
     model_part,
     restore_datamodule,
     restore_gradients,
@@ -93,6 +96,8 @@ class Session:
     evaluation: Evaluation | None = None
     predictions: Predictions = field(default_factory=Predictions)
     asked_training_data: TrainData | None = None
+    resume: Resume | None = None  # read, until the run takes it up
+    random_before_sanity: Mapping[str, Any] | None = None  # while the sanity check runs
     _modes: ExitStack = field(default_factory=ExitStack)
     _is_set_up: bool = False
     _muted: MutedLog = field(default_factory=MutedLog)
@@ -268,7 +273,8 @@ class Session:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
         checkpoint = model_part(self.state, self.module, self.log.hook)
         if not weights_only:
-            checkpoint.update(training_part(self.run, self.module, self.callbacks))
+            checkpoint.update(callback_part(self.callbacks))
+            checkpoint.update(self._training_part())
             show_loader_states(checkpoint)
         checkpoint.update(hyperparameter_part(self.module, self.datamodule))
         if not weights_only:
@@ -276,6 +282,18 @@ class Session:
                 callback.on_save_checkpoint(self.trainer, self.module, checkpoint)
         self.module.on_save_checkpoint(checkpoint)
         return checkpoint
+
+    def _training_part(self) -> dict[str, Any]:
+        run = self.run
+        resume = self.resume if run is None else run.resume
+        if self.fn is not TrainerFn.FITTING:
+            return {"optimizer_states": [], "lr_schedulers": []}
+        if resume is not None:  # nothing has been trained since
+            return dict(resume.saved)
+        if run is None:
+            own = before_training(self.state, self.log, self.random_before_sanity)
+            return training_part(self.optimizers, self.schedulers, None, own)
+        return training_part(run.optimizers, run.schedulers.configs, run.scaler, in_training(run, self.module))
 
     def parts(self) -> Parts:
         return Parts(
@@ -295,6 +313,8 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     check_fit(s.module, s.train, val, s.settings)
     s.validates = val.defined and overridden(s.module, "validation_step") and s.settings.limit_val_batches > 0
     checkpoint = s.set_up()
+    where = str(s.ckpt_path)
+    s.resume = None if checkpoint is None else resume_of(checkpoint, where)
     s.log.clear()
     warn_of_default_epochs(s.settings)
     warn_of_evaluation_mode(s.module)
@@ -303,13 +323,15 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if any(callback.saves for callback in s.callbacks):
         hyperparameter_part(s.module, s.datamodule)  # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
-    if checkpoint is not None:
-        where = str(s.ckpt_path)
+    from_start = s.resume is None or s.resume.data is None
+    if checkpoint is not None and s.resume is not None:
         restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
         stop = s.state.stop  # a hook may ask for it by now
         s.state.become(saved_state(checkpoint, where))
         s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
         check_epochs(s.state, s.settings, where)
+        if from_start:
+            restore_random_states(s.resume.random)
     s.module.zero_grad()  # gradients of an earlier run
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad, in_fit=True)
     at_edge = checkpoint is None or s.state.at in ("epoch_start", "epoch_end")
@@ -320,7 +342,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     data = s.training_data()
     if data.size == 0:
         return
-    if checkpoint is None:
+    if from_start:
         data.open(s.state.epoch)
     plan = s.settings.plan(data.size, s.validates)
     if plan.finished(s.state):
@@ -332,9 +354,10 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     s.run = assemble_run(s.parts(), data, plan, s.optimizers, s.schedulers, s.evaluation)
     s.run.renew_data = s.renew_training_data
     if checkpoint is not None:
-        s.run.resume = resume_of(checkpoint)
+        s.run.resume, s.resume = s.resume, None
         restore_scaler(checkpoint, s.run)
-        restore_gradients(checkpoint, s.module, str(s.ckpt_path))
+        restore_gradients(checkpoint, s.module, where)
+        checkpoint = None  # lets go of what it holds
     if s.module.automatic_optimization:
         fit(s.run)
     else:
@@ -372,11 +395,13 @@ def _prepare_evaluation(s: Session, given: Any) -> Evaluation:
 def sanity_check(s: Session, validation: Evaluation) -> None:
     """Run some batches of the validation before training, to find its mistakes now; nothing of it is kept."""
     s.status.stage = RunningStage.SANITY_CHECKING
+    s.random_before_sanity = random_states()
     with isolate_rng():
         s.hooks.on_sanity_check_start()
         evaluate(replace(validation, stage=RunningStage.SANITY_CHECKING), s.settings.num_sanity_val_steps)
         s.status.stage = RunningStage.SANITY_CHECKING
         s.hooks.on_sanity_check_end()
+    s.random_before_sanity = None
     s.log.clear()
     s.status.stage = RunningStage.TRAINING
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from leyden._version import LIGHTNING_VERSION
@@ -14,13 +15,15 @@ from leyden.api.datamodule import DataModule
 from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
 from leyden.api.restore import fill_weights
+from leyden.core.metrics import Log
 from leyden.core.state import State
 from leyden.core.warnings import warn
+from leyden.data.position import Position
 from leyden.errors import FormatError, MismatchError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.progress import loops_of
 from leyden.loop.run import Resume, Run
-from leyden.runtime.seed import random_states
+from leyden.runtime.seed import check_random_states, random_states
 
 FORMAT = 1
 SCALER = "MixedPrecision"  # Lightning's key for the state of the loss scaler
@@ -37,32 +40,66 @@ def model_part(state: State, module: Module, hook: str | None) -> dict[str, Any]
     }
 
 
-def training_part(run: Run | None, module: Module, callbacks: Sequence[Callback]) -> dict[str, Any]:
-    """What a run needs to go on, and weights alone do not have."""
-    states = {callback.state_key: state for callback in callbacks if (state := callback.state_dict())}
-    if run is None:
-        return {"callbacks": states, "optimizer_states": [], "lr_schedulers": []}
+def callback_part(callbacks: Sequence[Callback]) -> dict[str, Any]:
+    return {"callbacks": {callback.state_key: state for callback in callbacks if (state := callback.state_dict())}}
+
+
+def training_part(
+    optimizers: Sequence[Optimizer], schedulers: Sequence[SchedulerConfig], scaler: GradScaler | None, own: object
+) -> dict[str, Any]:
+    """What a run needs to go on, and weights alone do not have; ``own`` is Leyden's part of it."""
     return {
-        "callbacks": states,
-        "optimizer_states": [optimizer.state_dict() for optimizer in run.optimizers],
-        "lr_schedulers": [config.scheduler.state_dict() for config in run.schedulers.configs],
-        **({SCALER: run.scaler.state_dict()} if run.scaler is not None else {}),
-        "leyden": {
-            "format": FORMAT,
-            "state": run.state.state_dict(),
-            "random": random_states(),
-            "data": run.data.state_dict(),
-            "log": run.log.state_dict(),
-            "validation_rows": list(run.validation.rows),
-            "gradients": gradients_of_window(run, module),
-        },
+        "optimizer_states": [optimizer.state_dict() for optimizer in optimizers],
+        "lr_schedulers": [config.scheduler.state_dict() for config in schedulers],
+        **({SCALER: scaler.state_dict()} if scaler is not None else {}),
+        "leyden": own,
     }
+
+
+def in_training(run: Run, module: Module) -> dict[str, Any]:
+    """Leyden's part of a checkpoint that is made while a run trains, or after it."""
+    # a run that is resumed inside a validation repeats it, so it needs what was there before
+    before = run.before_validation if run.state.at == "validate" else None
+    return {
+        "format": FORMAT,
+        "state": run.state.state_dict(),
+        "random": random_states() if before is None else before.random,
+        "data": run.data.state_dict(),
+        "log": run.log.state_dict(),
+        "validation_rows": list(run.validation.rows if before is None else before.rows),
+        "gradients": gradients_of_window(run, module),
+    }
+
+
+def before_training(state: State, log: Log, random: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The same of one that is made before a run trains.
+
+    Args:
+        state: where the run begins.
+        log: of which nothing is needed.
+        random: the random states that training will begin with; None: those of this moment.
+    """
+    return {
+        "format": FORMAT,
+        "state": state.state_dict(),
+        "random": random_states() if random is None else random,
+        "data": None,
+        "log": log.state_dict(),
+        "validation_rows": [],
+        "gradients": {},
+    }
+
+
+def passed_on(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of the training, for another that is made before a run has taken it up."""
+    return {name: checkpoint[name] for name in _PASSED_ON if name in checkpoint}
 
 
 def show_loader_states(checkpoint: dict[str, Any]) -> None:
     """Put the states of loaders that have one where Lightning has them, too."""
-    position = checkpoint["leyden"]["data"] if "leyden" in checkpoint else {"loaders": []}
-    if states := [loader["state"] for loader in position["loaders"] if loader["state"] is not None]:
+    position = checkpoint["leyden"]["data"] if "leyden" in checkpoint else None
+    loaders = position["loaders"] if position is not None else []
+    if states := [loader["state"] for loader in loaders if loader["state"] is not None]:
         checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"] = states
 
 
@@ -142,8 +179,10 @@ def restore_optimizers(
         MismatchError: the checkpoint has weights alone, or was made with others.
         FormatError: the states are malformed.
     """
-    _training_state(checkpoint, where)
+    training = _training_state(checkpoint, where)
     states, saved = (_saved_list(checkpoint, name, where) for name in ("optimizer_states", "lr_schedulers"))
+    if not states and training["data"] is None:  # made before they were configured
+        return
     for what, found, own in (("optimizers", states, optimizers), ("learning-rate schedulers", saved, schedulers)):
         if len(found) != len(own):
             raise MismatchError(
@@ -191,17 +230,29 @@ def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str)
         parameters[name].grad = gradient.to(parameters[name].device, copy=True)
 
 
-def resume_of(checkpoint: Mapping[str, Any]) -> Resume:
-    own = checkpoint["leyden"]
-    rows = own.get("validation_rows")
-    if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
-        raise FormatError(
-            "the numbers of validation rows in the checkpoint are not a list of counts. Resume from another checkpoint."
-        )
-    return Resume(own["random"], own["data"], own["log"], rows)
+def resume_of(checkpoint: Mapping[str, Any], where: str) -> Resume:
+    """What the checkpoint says about the data, the metrics and the random numbers, read and found to be well formed.
+
+    Raises:
+        MismatchError: the checkpoint has weights alone.
+        FormatError: a part is malformed.
+    """
+    own = _training_state(checkpoint, where)
+    rows, data = own["validation_rows"], own["data"]
+    try:
+        if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
+            raise FormatError("its numbers of validation rows are not a list of counts")
+        check_random_states(own["random"])
+        Log().load_state_dict(own["log"])
+        if data is not None:
+            Position.read(data)
+    except FormatError as error:
+        raise FormatError(f"{where} is malformed: {error}") from None
+    return Resume(own["random"], data, own["log"], rows, passed_on(checkpoint))
 
 
 _AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
+_PASSED_ON = ("epoch", "global_step", "loops", "optimizer_states", "lr_schedulers", SCALER, "leyden")
 _TRAINING_STATE = {"state", "random", "data", "log", "validation_rows"}
 
 

@@ -84,7 +84,8 @@ class TrainerViews:
     @property
     def validation_due(self) -> bool:
         """In ``on_train_batch_end``: does a validation follow? Callbacks that save wait for it."""
-        return self._position.at == "validate"
+        run = self._session.run if self._session is not None else None
+        return run is not None and self._position.at == "batch_end" and run.plan.validates(self._position)
 
     @property
     def training(self) -> bool:

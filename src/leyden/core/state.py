@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, final
+from typing import Any, Literal, final, get_args
 
 from leyden.errors import FormatError
 
-At = Literal["epoch_start", "batch", "validate", "epoch_end"]
-_AT: tuple[At, ...] = ("epoch_start", "batch", "validate", "epoch_end")
+At = Literal["epoch_start", "batch", "batch_end", "validate", "validated", "epoch_end"]
+"""Where a resumed run goes on: before an epoch; before its next batch; after a batch was counted, with its row and its
+validation to come; before that validation; after it, with the schedulers to come that watch it; after the batches."""
+
+_AT: tuple[At, ...] = get_args(At)
 
 
 @final
@@ -52,6 +55,7 @@ class State:
         self.batch += 1
         self.batches += 1
         self.stepped += stepped
+        self.at = "batch_end"
 
     def count_epoch(self) -> None:
         self.epoch += 1

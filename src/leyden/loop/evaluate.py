@@ -52,7 +52,7 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
             if most is None:
                 ev.write(log.epoch_metrics(), state.log_step, state.epoch)
             if state.at == "validate":
-                state.at = "batch"  # a run resumed from a save in the hooks below does not validate again
+                state.at = "validated"  # a run resumed from a save in the hooks below does not validate again
             hooks.end()
             log.close()  # only now: metric objects are reset, and those hooks may still read them
     return [floats(metrics) for metrics in log.results()]

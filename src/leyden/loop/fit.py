@@ -18,8 +18,8 @@ from leyden.core.warnings import warn
 from leyden.errors import ModuleError
 from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
-from leyden.loop.run import Run
-from leyden.runtime.seed import restore_random_states
+from leyden.loop.run import Before, Run
+from leyden.runtime.seed import random_states, restore_random_states
 from leyden.runtime.signals import Terminated
 
 
@@ -43,9 +43,7 @@ def train_epoch(run: Run) -> None:
         log.open(RunningStage.TRAINING)
         state.at = "batch"
         hooks.on_train_epoch_start()
-    if state.at == "validate":  # resumed where a validation was due
-        validate(run, state.batch - 1)
-    if state.at == "batch":  # else: resumed in the hooks below
+    if state.at != "epoch_end":  # else: resumed in the hooks below
         train_batches(run)
         state.at = "epoch_end"
         log.end_batches()
@@ -57,35 +55,40 @@ def train_epoch(run: Run) -> None:
 
 def train_batches(run: Run) -> None:
     state, plan, hooks, log = run.state, run.plan, run.hooks, run.log
-    if plan.finished(state):  # asked to stop in on_train_epoch_start
+    if state.at == "batch" and plan.finished(state):  # asked to stop in on_train_epoch_start
         return
     state.last = state.last and state.batch > 0  # also where the loader gives no batch
-    for index, batch, last in run.data.batches(state.batch, state.epoch):
-        state.begin_batch(last)
-        batch = run.to_device(batch, 0)
-        log.begin_batch(batch)
-        if hooks.on_train_batch_start(batch, index) == -1:
-            state.end_early()
-            run.schedulers.after_batch(state, index, True)
-            break
-        plan = run.plan  # a hook may have changed the number of batches to a step
-        closes = plan.closes_window(index, last)
-        output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
-        run.schedulers.after_batch(state, index, closes)
-        state.count_batch(closes)  # counted before anyone can save: a resume never replays
-        if plan.val_seconds < inf:
-            state.unvalidated = monotonic() - run.validated_at
-        due, stop = plan.validates(state), state.stop
-        if due:
-            state.at = "validate"  # what a save in the hooks below resumes with
-        hooks.on_train_batch_end(output, batch, index)
-        if closes and plan.logs(state):
-            run.write(log.step_metrics(), state.log_step, state.epoch)
-        if state.stop != stop:  # a hook has asked to stop, and a run ends with a validation
-            due = plan.validates(state)
-        if due:
-            validate(run, index)
-        run.schedulers.after_validation(index, closes)
+    batches = run.data.batches(state.batch, state.epoch)
+    while True:
+        if state.at == "batch":  # else: resumed in what follows a batch
+            taken = next(batches, None)
+            if taken is None:
+                break
+            index, batch, last = taken
+            state.begin_batch(last)
+            batch = run.to_device(batch, 0)
+            log.begin_batch(batch)
+            if hooks.on_train_batch_start(batch, index) == -1:
+                state.end_early()
+                run.schedulers.after_batch(state, index, True)
+                break
+            plan = run.plan  # a hook may have changed the number of batches to a step
+            closes = plan.closes_window(index, last)
+            output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
+            run.schedulers.after_batch(state, index, closes)
+            state.count_batch(closes)  # counted before anyone can save: a resume never replays
+            if plan.val_seconds < inf:
+                state.unvalidated = monotonic() - run.validated_at
+            hooks.on_train_batch_end(output, batch, index)
+        stepped = state.stepped > state.log_step
+        if state.at == "batch_end":
+            if stepped and plan.logs(state):
+                run.write(log.step_metrics(), state.log_step, state.epoch)
+            state.at = "validate" if plan.validates(state) else "validated"
+        if state.at == "validate":
+            validate(run, state.batch - 1)
+        run.schedulers.after_validation(state.batch - 1, stepped)
+        state.at = "batch"
         if run.status.received_sigterm:
             raise Terminated
         if plan.finished(state):
@@ -94,6 +97,7 @@ def train_batches(run: Run) -> None:
 
 def validate(run: Run, index: int) -> None:
     """The validation inside training, after batch ``index``."""
+    run.before_validation = Before(random_states(), list(run.validation.rows))
     run.status.stage = RunningStage.VALIDATING
     if run.plan.closes_window(index, run.state.last):  # else: the gradients of an open window are still needed
         run.hooks.on_validation_model_zero_grad()
@@ -238,6 +242,8 @@ def pick_up(run: Run) -> None:
     resume, state = run.resume, run.state
     assert resume is not None
     run.resume = None
+    if resume.data is None:  # made before training: the random numbers were restored there
+        return
     if state.at != "epoch_start":
         run.log.open(RunningStage.TRAINING)
     run.log.load_state_dict(resume.log)

@@ -49,9 +49,17 @@ class Resume(NamedTuple):
     """What a checkpoint says about the point where a run goes on, beside its State."""
 
     random: Mapping[str, Any]
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | None  # None: made before training
     log: Mapping[str, Any]
     validation_rows: list[int]
+    saved: Mapping[str, Any]  # the training state as it was read, for a checkpoint that is made before it is taken up
+
+
+class Before(NamedTuple):
+    """What a validation changes and a run that is resumed inside it, which repeats it, needs as it was."""
+
+    random: Mapping[str, Any]
+    rows: list[int]
 
 
 class Step(Protocol):
@@ -145,4 +153,5 @@ class Run:
 
     renew_data: Callable[[], None] = nobody  # before an epoch: replaces data and plan where loaders are to be renewed
     resume: Resume | None = None
+    before_validation: Before | None = None  # of the last one
     validated_at: float = 0.0  # the clock's time when the last validation ended, or would have

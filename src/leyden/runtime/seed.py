@@ -101,13 +101,26 @@ def restore_random_states(states: object) -> None:
 
     The state of an accelerator that this machine lacks is passed over.
     """
+    for step in _steps_to_restore(states):
+        step()
+
+
+def check_random_states(states: object) -> None:
+    """Find out whether ``restore_random_states`` would take this.
+
+    Raises:
+        FormatError: it would not.
+    """
+    _steps_to_restore(states)
+
+
+def _steps_to_restore(states: object) -> list[Callable[[], None]]:
     if not isinstance(states, Mapping) or not {"python", "torch"} <= states.keys() <= _RESTORE.keys():
         raise FormatError(
             "The random states are no dictionary of python and torch, and of nothing else but numpy, cuda and mps. "
             "Resume from another checkpoint."
         )
-    for step in [_RESTORE[name](state) for name, state in states.items()]:
-        step()
+    return [_RESTORE[name](state) for name, state in states.items()]
 
 
 def generator_state(state: object, device: str) -> Tensor:
