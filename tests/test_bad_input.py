@@ -23,6 +23,7 @@ from leyden.errors import (
     MismatchError,
     ModuleError,
     MonitorError,
+    NoModelError,
     PathError,
     SettingsError,
 )
@@ -311,7 +312,7 @@ CHECKPOINTS = {
     "a number": Case(lambda: fit_from(3), SettingsError, "ckpt_path=3 is no path", "'best' or 'last'"),
     "saving before a run": Case(
         lambda: trainer(".").save_checkpoint("a.ckpt"),
-        DetachedError,
+        NoModelError,
         "this trainer has run none",
         "Call it after fit()",
     ),

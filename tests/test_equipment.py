@@ -244,12 +244,22 @@ def test_a_first_fit_from_the_last_checkpoint_starts_anew_and_says_so():
         assert checkpoint_named("last", FIT, False, with_callbacks([])) is None
 
 
-@pytest.mark.parametrize(("word", "fn"), [("best", FIT), ("best", TEST), ("last", TEST)])
-def test_a_word_that_names_nothing_is_refused_with_the_callback_that_makes_it(word, fn):
+def test_an_evaluation_of_the_last_checkpoint_goes_on_without_one_and_says_with_which_weights():
+    with pytest.warns(LeydenWarning, match=r"no such checkpoint, so test\(\) takes the weights that the model has"):
+        assert checkpoint_named("last", TEST, True, with_callbacks([ModelCheckpoint()])) is None
+
+
+@pytest.mark.parametrize("fn", [FIT, TEST])
+def test_a_best_checkpoint_that_there_is_none_of_is_refused_with_the_callback_that_makes_it(fn):
     with pytest.raises(SettingsError) as caught:
-        checkpoint_named(word, fn, True, with_callbacks([ModelCheckpoint()]))
-    assert str(caught.value).startswith(f"ckpt_path='{word}', but this trainer has made no such checkpoint. Fit with")
+        checkpoint_named("best", fn, True, with_callbacks([ModelCheckpoint()]))
+    assert str(caught.value).startswith("ckpt_path='best', but this trainer has made no such checkpoint. Fit with")
     assert "ModelCheckpoint(" in str(caught.value)
+
+
+def test_an_address_is_refused_since_checkpoints_are_local_files():
+    with pytest.raises(SettingsError, match=r"is an address.* Download it first"):
+        checkpoint_named("https://example.com/a.ckpt", FIT, False, with_callbacks([]))
 
 
 @pytest.mark.parametrize("ckpt_path", [3, True, ["best"], b"best"])

@@ -58,6 +58,14 @@ def test_without_what_training_needs_it_does_not_begin(name: str, tmp_path: Path
         trainer(tmp_path).fit(model, loader(), loader())
 
 
+def test_a_prediction_step_that_is_none_is_an_error_though_there_is_a_forward(tmp_path: Path) -> None:
+    model = Model()
+    model.predict_step = None  # type: ignore[assignment]
+    model.forward = lambda batch: batch  # type: ignore[method-assign]
+    with pytest.raises(ModuleError, match="predict_step of Model is None"):
+        trainer(tmp_path).predict(model, loader())
+
+
 def test_a_scheduler_key_without_a_meaning_is_reported_as_programs_expect(tmp_path: Path) -> None:
     class Scheduled(Model):
         on_train_start = L.Module.on_train_start

@@ -72,6 +72,31 @@ def test_before_a_run_everything_can_be_read(tmp_path):
     assert run.callback_metrics == run.logged_metrics == run.progress_bar_metrics == {}
 
 
+def test_a_data_module_can_be_set_and_stays_until_another_comes(tmp_path):
+    class Data(L.DataModule):
+        def test_dataloader(self):
+            return batches(2)
+
+    run, data = trainer(tmp_path), Data()
+    run.datamodule = data
+    assert run.datamodule is data
+    run.fit(Tiny(), batches(1), batches(1))
+    assert run.datamodule is data
+    assert run.test(verbose=False)
+    assert run.num_test_batches == [2]
+
+
+def test_who_asks_to_stop_before_the_minimum_is_told_once_that_the_run_goes_on(tmp_path, caplog):
+    class Stop(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            trainer.should_stop = True
+
+    with caplog.at_level("INFO", logger="leyden"):
+        trainer(tmp_path, Stop(), max_epochs=3, min_epochs=2).fit(Tiny(), batches(2), batches(1))
+    (told,) = [record.getMessage() for record in caplog.records if "asked to stop" in record.getMessage()]
+    assert told.endswith("min_epochs=2 and min_steps=None.")
+
+
 def test_the_counters_in_a_batch_and_at_its_end(tmp_path):
     values = read(tmp_path, "current_epoch", "global_step", "logged_steps", "is_last_batch", size=2, max_epochs=2)
     assert values["batch start"] == [(0, 0, 0, False), (0, 1, 1, True), (1, 2, 2, False), (1, 3, 3, True)]

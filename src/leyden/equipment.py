@@ -126,7 +126,7 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
         trainer: the checkpoints that its callbacks made, or find, are the ones that a word can name.
 
     Raises:
-        SettingsError: no such checkpoint was made, or it is no path.
+        SettingsError: no such checkpoint was made, or it is no path to a file.
     """
     if not isinstance(ckpt_path, (str, PathLike, NoneType)):
         raise SettingsError(f"ckpt_path={ckpt_path!r} is no path. Use a str or a pathlib.Path, 'best' or 'last'.")
@@ -137,18 +137,23 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
         best = savers[0].best_model_path
         warn(f"{fn}() was given no model, so it takes the best checkpoint of the last fit, {best}.")
         return Path(best)
+    if isinstance(ckpt_path, str) and "://" in ckpt_path:
+        raise SettingsError(
+            f"ckpt_path={ckpt_path!r} is an address, and checkpoints are read from local files. Download it first, "
+            "and give the path of the file."
+        )
     if ckpt_path not in ("best", "last"):
         return Path(ckpt_path).expanduser()
     paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers, trainer)
     made = next((path for path in paths if path), None)
-    if made is None and ckpt_path == "last" and fn is TrainerFn.FITTING:
-        warn("ckpt_path='last', but there is no such checkpoint, so training starts anew.")
+    if made is None and ckpt_path == "last":
+        meant = "training starts anew" if fn is TrainerFn.FITTING else f"{fn}() takes the weights that the model has"
+        warn(f"ckpt_path='last', but there is no such checkpoint, so {meant}.")
         return None
     if made is None:
-        saver = "ModelCheckpoint(save_last=True)" if ckpt_path == "last" else "ModelCheckpoint(monitor=...)"
         raise SettingsError(
-            f"ckpt_path={ckpt_path!r}, but this trainer has made no such checkpoint. Fit with {saver} among the "
-            "callbacks first, or give the path of a file."
+            "ckpt_path='best', but this trainer has made no such checkpoint. Fit with ModelCheckpoint(monitor=...) "
+            "among the callbacks first, or give the path of a file."
         )
     return Path(made)
 

@@ -8,6 +8,7 @@ LeydenError
 │   ├── HparamsError        hyperparameters that cannot be kept or merged
 │   ├── LogError            a call of self.log that has no meaning where it stands
 │   ├── DetachedError       something that only a running trainer has is asked for without one
+│   │   └── NoModelError    something of a model is asked of a trainer that has run none
 │   ├── MonitorError        a metric to monitor that nobody has logged
 │   └── PackageError        an optional part whose package is not installed
 ├── CheckpointError         a checkpoint that cannot be written or read
@@ -57,6 +58,10 @@ class LogError(UsageError, ValueError):
 
 class DetachedError(UsageError, RuntimeError):
     """Something that only a running trainer has is asked for without one."""
+
+
+class NoModelError(DetachedError, AttributeError):
+    """Something of a model is asked of a trainer that has run none."""
 
 
 class MonitorError(UsageError, RuntimeError):

@@ -457,6 +457,8 @@ def check_evaluation(fn: TrainerFn, module: Module, datamodule: DataModule | Non
         raise ModuleError(
             f"{name} has no {kind.step}(), which {fn}() needs. Define {kind.step}(self, batch, batch_idx)."
         )
+    if fn is TrainerFn.PREDICTING and module.predict_step is None:
+        raise ModuleError(f"predict_step of {name} is None, so predict() has no step. Do not set it, or define it.")
     if fn is TrainerFn.PREDICTING and not (overridden(module, "predict_step") or overridden(module, "forward")):
         raise ModuleError(
             f"{name} has neither predict_step() nor forward(), one of which predict() needs. Define "

@@ -22,7 +22,7 @@ from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
 from leyden.core.state import State
 from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for
-from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
+from leyden.errors import DetachedError, ModuleError, NoModelError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.runtime.creation import created_on
@@ -195,12 +195,13 @@ class Trainer(TrainerViews):
         self._hooks = Hooks()
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}
+        self._datamodule: DataModule | None = None
         self._ckpt_path: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and spawned processes get the trainer as it was built and how far it has come, without its runs."""
         own = {**self.__dict__, "_callbacks": HookedList(self._callbacks), "_hooks": Hooks()}
-        return {**own, "_session": None, "_sessions": {}}
+        return {**own, "_datamodule": None, "_session": None, "_sessions": {}}
 
     def fit(
         self,
@@ -309,7 +310,7 @@ class Trainer(TrainerViews):
             EncodeError: something in the checkpoint has no safe encoding; the message names it.
         """
         if self._session is None:
-            raise DetachedError(
+            raise NoModelError(
                 "save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it."
             )
         if storage_options is not None:
@@ -379,8 +380,10 @@ class Trainer(TrainerViews):
                 f"{type(module).__name__}.__init__() does not call super().__init__(). Call it first, before layers "
                 "and hyperparameters are set."
             )
-        if datamodule is None and model is None and earlier is not None:
-            datamodule = earlier.datamodule
+        if datamodule is None and model is None:
+            datamodule = self._datamodule
+        if datamodule is not None:
+            self._datamodule = datamodule
         self._ckpt_path = checkpoint_named(ckpt_path, fn, model is None, self)
         self._session = session = Session(
             trainer=self,

@@ -29,6 +29,7 @@ from leyden.loggers.logger import Logger
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.run import Predictions, Status
 from leyden.predict_loop import PredictLoop
+from leyden.runtime.rank_zero import rank_zero_info
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
 from leyden.strategies.accelerator import Accelerator
@@ -48,6 +49,7 @@ class TrainerViews:
     _log: Log
     _session: Session | None  # the current or last call
     _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
+    _datamodule: DataModule | None
     _ckpt_path: Path | None
 
     # Where the run is.
@@ -79,7 +81,14 @@ class TrainerViews:
 
     @should_stop.setter
     def should_stop(self, stop: bool) -> None:
-        self._position.stop = stop
+        asked, self._position.stop = self._position.stop, stop
+        run = self._session.run if self._session is not None else None
+        if stop and not asked and run is not None and not run.plan.stops(self._position):
+            rank_zero_info(
+                "The run was asked to stop, and goes on until it has reached min_epochs=%s and min_steps=%s.",
+                self.min_epochs,
+                self.min_steps,
+            )
 
     @property
     def validation_due(self) -> bool:
@@ -276,7 +285,12 @@ class TrainerViews:
 
     @property
     def datamodule(self) -> DataModule | None:
-        return self._session.datamodule if self._session is not None else None
+        """The data module that was last given or set. A call without a model uses it, too."""
+        return self._datamodule
+
+    @datamodule.setter
+    def datamodule(self, datamodule: DataModule | None) -> None:
+        self._datamodule = datamodule
 
     @property
     def optimizers(self) -> list[Optimizer]:

@@ -33,6 +33,13 @@ def test_gradients_below_the_limit_are_left_alone():
     assert gradients(clipped) == [pytest.approx([0.3]), pytest.approx([0.4])]
 
 
+def test_a_clipping_function_that_a_program_has_replaced_is_the_one_that_is_called(monkeypatch):
+    called = []
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda parameters, limit: called.append(limit))
+    clip_gradients(optimizer([[3.0]]), 1.0, "norm")
+    assert called == [1.0]
+
+
 def test_each_value_is_cut_at_the_limit_with_its_sign():
     clipped = optimizer([[3.0, -3.0, 0.5]])
     clip_gradients(clipped, 1.0, "value")

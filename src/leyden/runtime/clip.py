@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from torch import nn
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.nn import utils  # its functions are looked up at the call: programs replace them
 from torch.optim import Optimizer
 
 ClipAlgorithm = Literal["norm", "value"]
@@ -24,9 +24,9 @@ def clip_gradients(optimizer: Optimizer, limit: float, algorithm: ClipAlgorithm)
         return
     match algorithm:
         case "norm":
-            clip_grad_norm_(parameters_of(optimizer), limit)
+            utils.clip_grad_norm_(parameters_of(optimizer), limit)
         case "value":
-            clip_grad_value_(parameters_of(optimizer), limit)
+            utils.clip_grad_value_(parameters_of(optimizer), limit)
 
 
 def parameters_of(optimizer: Optimizer) -> Iterator[nn.Parameter]:

@@ -9,10 +9,6 @@ from typing import Any
 import torch
 from tests.parity import toolkit as kit
 
-DIFFERS = {
-    "*.last again": "without a last checkpoint Lightning warns and evaluates other weights; Leyden stops",
-}
-
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     result = {}
