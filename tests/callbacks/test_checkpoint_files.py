@@ -137,8 +137,8 @@ def test_where_there_are_no_links_the_last_checkpoint_is_a_copy(files, monkeypat
     def refuse(*_, **__):
         raise OSError("no links here")
 
-    monkeypatch.setattr(Path, "symlink_to", refuse)
     write(files, "a.ckpt")
+    monkeypatch.setattr(os, "symlink", refuse)
     files.link("last.ckpt", "a.ckpt")
     last = Path(files.path("last.ckpt"))
     assert not last.is_symlink()

@@ -10,7 +10,7 @@ import pytest
 
 from leyden.errors import PathError
 from leyden.security import paths
-from leyden.security.paths import beneath, private_directory, replacing
+from leyden.security.paths import beneath, private_directory, relink, replacing, sweep
 
 
 def mode(path):
@@ -156,5 +156,109 @@ with replacing(Path(sys.argv[1])) as stream:
     [left] = [other for other in tmp_path.iterdir() if other != path]
     assert left.name.endswith(".leyden-tmp")
     with replacing(path) as stream:
+        assert not left.exists()  # swept by the next writer
         stream.write(b"newer")
     assert path.read_bytes() == b"newer"
+
+
+DEAD = ".0123456789abcdef.leyden-tmp"
+
+
+def test_what_a_dead_process_left_is_swept_be_it_a_file_or_a_link(tmp_path):
+    (tmp_path / DEAD).write_bytes(b"half")
+    (tmp_path / DEAD.replace("0", "f")).symlink_to("x.ckpt")
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_of_a_writer_that_is_alive_is_not_swept(tmp_path):
+    with replacing(tmp_path / "a") as first, replacing(tmp_path / "b") as second:
+        sweep(tmp_path)
+        first.write(b"1")
+        second.write(b"2")
+    assert sorted((path.name, path.read_bytes()) for path in tmp_path.iterdir()) == [("a", b"1"), ("b", b"2")]
+
+
+@pytest.mark.parametrize(
+    "name", ["x.ckpt", "0123456789abcdef.leyden-tmp", ".0123.leyden-tmp", f"{DEAD}.ckpt", DEAD.upper(), f"x{DEAD}"]
+)
+def test_nothing_that_has_another_name_is_swept(tmp_path, name):
+    (tmp_path / name).write_bytes(b"precious")
+    sweep(tmp_path)
+    assert (tmp_path / name).exists()
+
+
+def test_neither_directories_nor_pipes_of_such_a_name_are_swept(tmp_path):
+    (tmp_path / DEAD).mkdir()
+    os.mkfifo(tmp_path / DEAD.replace("0", "f"))
+    sweep(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_where_there_are_no_locks_nothing_is_swept_and_files_are_written(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(paths.fcntl, "flock", refuse)
+    (tmp_path / DEAD).write_bytes(b"somebody may be at work")
+    with replacing(tmp_path / "x") as stream:
+        stream.write(b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [DEAD, "x"]
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
+    lock = paths._lock
+    swept = []
+
+    def slow(descriptor: int, wait: bool) -> bool:
+        if wait and not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].unlink()
+        return lock(descriptor, wait)
+
+    monkeypatch.setattr(paths, "_lock", slow)
+    with replacing(tmp_path / "x") as stream:
+        stream.write(b"new")
+    assert swept
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_files_in_a_directory_that_cannot_be_written_to_are_left_by_a_sweep(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError
+
+    (tmp_path / DEAD).write_bytes(b"half")
+    monkeypatch.setattr(os, "unlink", refuse)
+    sweep(tmp_path)
+    assert (tmp_path / DEAD).exists()
+
+
+def test_a_link_takes_its_place_at_once_and_leaves_nothing_after_an_error(tmp_path, monkeypatch):
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"old")
+    relink(path, "a.ckpt")
+    assert path.readlink() == Path("a.ckpt")
+
+    def refuse(*_, **__):
+        raise OSError("full")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="full"):
+        relink(path, "b.ckpt")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.readlink() == Path("a.ckpt")
+
+
+def test_data_is_on_the_disk_before_the_file_has_its_name_and_then_the_name_is(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        call = getattr(os, name)
+
+        def noted(*args, name=name, call=call, **how):
+            done.append(name)
+            return call(*args, **how)
+
+        monkeypatch.setattr(os, name, noted)
+    with replacing(tmp_path / "x") as stream:
+        stream.write(b"new")
+    assert done == ["fsync", "replace", "fsync"]

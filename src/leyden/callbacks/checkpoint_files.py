@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from pathlib import Path, PureWindowsPath
 from typing import final
 
 from leyden.errors import PathError
-from leyden.security.paths import beneath, private_directory, replacing
+from leyden.security.paths import beneath, private_directory, relink, replacing
 
 
 @final
@@ -86,12 +85,9 @@ class CheckpointFiles:
         private_directory(path.parent)
         if path.is_dir() and not path.is_symlink():
             raise PathError(f"{path} is a directory, so it cannot become a link to {wanted.name}. Move it away.")
-        temporary = path.with_name(f".{secrets.token_hex(8)}.leyden-tmp")
         try:
-            temporary.symlink_to(os.path.relpath(wanted, path.parent))
+            relink(path, os.path.relpath(wanted, path.parent))
         except (OSError, NotImplementedError):
             with wanted.open("rb") as source, replacing(path) as copy:
                 shutil.copyfileobj(source, copy)
-        else:
-            temporary.replace(path)
         self.claim(name)
