@@ -18,6 +18,7 @@ LeydenError
 │   ├── MismatchError       a sound checkpoint of another model
 │   └── EncodeError         a value that has no safe encoding
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
+├── PolicyError             a policy that is none, or that cannot be kept here
 └── PathError               a path that leaves its directory, or a link in the way
 
 Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
@@ -98,6 +99,10 @@ class EncodeError(CheckpointError, TypeError):
 
 class KeyStoreError(LeydenError):
     """A key, or the list of trusted keys, cannot be used."""
+
+
+class PolicyError(LeydenError, ValueError):
+    """A policy is none, or cannot be kept here."""
 
 
 class PathError(LeydenError, OSError):

@@ -20,6 +20,7 @@ from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.fill import Incompatible, fill
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
 from leyden.errors import FormatError
+from leyden.security.policy import Policy, admit, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
 from leyden.wire.safetensors import Entry
@@ -43,26 +44,39 @@ class Report:
     bytes: int
 
 
-def load(path: Source, *, map_location: MapLocation = None, verify: bool = True, mapped: bool = True) -> dict[str, Any]:
+def load(
+    path: Source,
+    *,
+    map_location: MapLocation = None,
+    verify: bool = True,
+    mapped: bool = True,
+    policy: Policy | str | None = None,
+) -> dict[str, Any]:
     """The tree that ``save`` wrote, with equal values and types. Nothing is unpickled, imported or run.
 
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
-    or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead.
+    or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead. ``policy`` says
+    whose files are read: SealError names the rule that a file breaks.
     """
     data, where = _content(path, mapped)
-    opened = _open(data, where, verify)
+    opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
     return _tree(data, opened, opened.tree, where, map_location)
 
 
 def load_weights(
-    path: Source, *, map_location: MapLocation = None, verify: bool = True, mapped: bool = True
+    path: Source,
+    *,
+    map_location: MapLocation = None,
+    verify: bool = True,
+    mapped: bool = True,
+    policy: Policy | str | None = None,
 ) -> dict[str, Tensor]:
     """Tensors by name: what ``save_weights`` wrote, or any safetensors file, which then has no digests to verify."""
     data, where = _content(path, mapped)
-    opened = _open(data, where, verify)
+    opened = _open(data, where, verify, policy)
     fetch = _fetch(data, opened, where, map_location)
     if opened.tree is None:
         return {name: tensor for name in opened.header.entries if (tensor := fetch(name)) is not None}
@@ -78,7 +92,7 @@ def load_weights(
 def verify(path: str | os.PathLike[str]) -> Report:
     """Read every byte of a checkpoint and compare; DigestError names the first tensor that is not what was saved."""
     data, where = _content(path, mapped=True)
-    opened = _open(data, where, verify=True)
+    opened = _open(data, where, verify=True, policy=Policy.OPEN)
     if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")
     return Report(opened.seal.digest, len(opened.header.entries), len(data))
@@ -125,9 +139,10 @@ def _read(stream: BinaryIO) -> bytearray:
     return content
 
 
-def _open(data: mmap.mmap | bytearray, where: str, verify: bool) -> Envelope:
+def _open(data: mmap.mmap | bytearray, where: str, verify: bool, policy: Policy | str | None) -> Envelope:
     view = memoryview(data)
     opened = envelope.read(view, where)
+    admit(opened.seal, where, resolve(policy))
     if verify:
         envelope.check_digests(opened, view, where)
     return opened

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from leyden.checkpoint.adapters import adapters
 from leyden.checkpoint.enums import ENUMS
+from leyden.checkpoint.sealing import signer
 from leyden.errors import EncodeError
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
@@ -18,7 +19,9 @@ from leyden.wire.tree import Encoded, encode
 
 
 def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
-    """Write ``tree`` to ``path`` as a private file; returns the digest of its header, which covers the whole file.
+    """Write ``tree`` to ``path`` as a private file, sealed with the user's key.
+
+    Returns the digest of the file's header, which covers the whole file.
 
     The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
     file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
@@ -27,7 +30,7 @@ def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
-        return envelope.write(stream, encoded.leaves, encoded.text)
+        return envelope.write(stream, encoded.leaves, encoded.text, signer())
 
 
 def save_weights(state_dict: Mapping[str, Tensor], path: str | os.PathLike[str]) -> str:

@@ -1,0 +1,109 @@
+"""What Leyden may read, and how it must write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from leyden.errors import KeyStoreError, PolicyError, SealError
+from leyden.security import keys
+from leyden.security.keys import Standing
+from leyden.wire.seal import Seal
+
+VARIABLE = "LEYDEN_POLICY"
+
+
+@final
+@dataclass(frozen=True)
+class Policy:
+    """What may be read, as True or False for each kind, and whether a run must be able to seal what it writes.
+
+    ``Policy.OPEN``, ``Policy.DEFAULT`` and ``Policy.STRICT`` are levels to begin with; ``dataclasses.replace`` changes
+    single fields. Whatever code chooses, ``LEYDEN_POLICY`` in the environment can only tighten it.
+    """
+
+    unsealed: bool  # checkpoints that nobody has signed
+    strangers: bool  # those that are sealed by a key that the user has not trusted
+    revoked: bool  # those that are sealed by a key that the user has revoked
+    pickled: bool  # Lightning's and torch's files, whose pickles are interpreted and never run
+    seals: bool  # a run starts only where it can seal its checkpoints
+
+    OPEN: ClassVar[Policy]
+    DEFAULT: ClassVar[Policy]
+    STRICT: ClassVar[Policy]
+
+    def tightened(self, other: Policy) -> Policy:
+        """What both allow."""
+        return Policy(
+            unsealed=self.unsealed and other.unsealed,
+            strangers=self.strangers and other.strangers,
+            revoked=self.revoked and other.revoked,
+            pickled=self.pickled and other.pickled,
+            seals=self.seals or other.seals,
+        )
+
+
+Policy.OPEN = Policy(unsealed=True, strangers=True, revoked=True, pickled=True, seals=False)
+Policy.DEFAULT = Policy(unsealed=True, strangers=True, revoked=False, pickled=True, seals=False)
+Policy.STRICT = Policy(unsealed=False, strangers=False, revoked=False, pickled=False, seals=True)
+
+LEVELS: dict[str, Policy] = {"open": Policy.OPEN, "default": Policy.DEFAULT, "strict": Policy.STRICT}
+
+
+def resolve(chosen: Policy | str | None, environment: Mapping[str, str] = os.environ) -> Policy:
+    """The policy that counts: what code chose, or the default, tightened by the environment."""
+    policy = _level(chosen, "policy") if isinstance(chosen, str) else chosen or Policy.DEFAULT
+    if word := environment.get(VARIABLE):
+        return policy.tightened(_level(word, VARIABLE))
+    return policy
+
+
+def admit(seal: Seal | None, where: str, policy: Policy) -> None:
+    """SealError unless ``policy`` lets a file with this seal be read; ``seal`` is None in a file without any."""
+    if seal is None or seal.signer is None:
+        if not policy.unsealed:
+            raise _refusal(where, "nobody has sealed it", "unsealed", "seal it with a key that you trust")
+        return
+    if policy.revoked and policy.strangers:
+        return
+    signer = keys.text_of(seal.signer)
+    match keys.standing(seal.signer):
+        case Standing.REVOKED if not policy.revoked:
+            raise _refusal(where, f"{signer} sealed it, which you have revoked", "revoked", _TRUST + signer)
+        case Standing.UNKNOWN if not policy.strangers:
+            raise _refusal(
+                where, f"{signer} sealed it, which you have not said that you trust", "strangers", _TRUST + signer
+            )
+        case _:
+            return
+
+
+def check_sealing(policy: Policy, environment: Mapping[str, str] = os.environ) -> None:
+    """PolicyError where checkpoints have to be sealed and there is no key to do it with."""
+    if not policy.seals:
+        return
+    try:
+        keys.identity(environment)
+    except KeyStoreError as error:
+        raise PolicyError(
+            f"The policy wants every checkpoint sealed (rule 'seals'), and there is no key to do it with: {error}"
+        ) from None
+
+
+_TRUST = "trust it: leyden key trust "
+
+
+def _refusal(where: str, why: str, rule: str, way: str) -> SealError:
+    return SealError(
+        f"{where} is not read: {why}, and the policy does not allow that (rule {rule!r}). "
+        f"If you know where the file comes from, {way}, or allow it in code: policy=replace(policy, {rule}=True)."
+    )
+
+
+def _level(word: str, what: str) -> Policy:
+    level = LEVELS.get(word)
+    if level is None:
+        raise PolicyError(f"{what}={word[:40]!r} is no level. Use one of {', '.join(map(repr, LEVELS))}.")
+    return level
