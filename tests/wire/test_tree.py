@@ -7,13 +7,14 @@ import math
 import tracemalloc
 from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leyden.errors import EncodeError, FormatError
-from leyden.wire import tree as codec
+from leyden.wire import nodes as codec
 from leyden.wire.tree import decode, encode
 from leyden.wire.values import STANDARD, Adapter
 
@@ -65,7 +66,7 @@ def same(left, right):
             and all(map(same, left, right))
             and getattr(left, "maxlen", 0) == getattr(right, "maxlen", 0)
         )
-    if isinstance(left, Namespace):
+    if isinstance(left, (Namespace, SimpleNamespace)):
         return same(vars(left), vars(right))
     if isinstance(left, (set, frozenset)):
         return left == right and sorted(map(repr, map(type, left))) == sorted(map(repr, map(type, right)))
@@ -88,6 +89,8 @@ VALUES = [
     Counter("hello"), defaultdict(list, {"a": [1]}), defaultdict(None, {1: 2}), deque([1, 2], 5),
     deque(maxlen=2**60),
     Namespace(), Namespace(a=1, **{"not an identifier": Namespace(b=(1,)), "$tuple": 1}),
+    range(3), range(2, -(2**70), -1), slice(1), slice(None, 3, 2),
+    SimpleNamespace(), SimpleNamespace(a=[1], **{"$x": 2}),
     Colour.RED, Colour.CRIMSON, Colour.BLUE, {Colour.RED: Mode.READ}, {"\ud800": 1}, {1 + 1j: 1},
 ]  # fmt: skip
 

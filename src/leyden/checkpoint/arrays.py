@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from leyden.wire.decode import Decoder
+from leyden.wire.encode import Encoder
 from leyden.wire.safetensors import LARGEST_SHAPE
 from leyden.wire.strict_json import Json
-from leyden.wire.tree import Decoder, Encoder
 from leyden.wire.values import Adapter
 
 # No objects, no records, no long doubles, whose bytes differ between machines; and no element of zero bytes.
@@ -33,7 +34,7 @@ _SCALARS: Final = tuple(
 def adapters() -> tuple[Adapter, ...]:
     """Adapters for numpy's arrays and scalars."""
     return (
-        Adapter("numpy.array", (np.ndarray,), _array_body, _array),
+        Adapter("numpy.array", (np.ndarray,), _array_body, _array, mutable=True),
         Adapter("numpy.scalar", _SCALARS, _scalar_body, _scalar),
         Adapter("numpy.str", (np.str_,), lambda value, out: out.text(str(value)), _text),
         Adapter("numpy.bytes", (np.bytes_,), lambda value, out: out.blob(bytes(value)), _bytes),

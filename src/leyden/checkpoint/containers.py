@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from leyden.core.attribute_dict import AttributeDict
+from leyden.wire.decode import Decoder
 from leyden.wire.strict_json import Json
-from leyden.wire.tree import Decoder
 from leyden.wire.values import Adapter
 
 
@@ -18,5 +18,5 @@ def _attribute_dict(body: Json, source: Decoder) -> AttributeDict:
 
 
 ATTRIBUTE_DICT: Final = Adapter(
-    "AttributeDict", (AttributeDict,), lambda value, out: out.value(dict(value)), _attribute_dict
+    "AttributeDict", (AttributeDict,), lambda value, out: out.value(dict(value)), _attribute_dict, mutable=True
 )

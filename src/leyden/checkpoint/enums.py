@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, TypeVar
 
-from leyden.wire.tree import qualified_name
+from leyden.wire.nodes import qualified_name
 
 _Kind = TypeVar("_Kind", bound=type[Enum])
 

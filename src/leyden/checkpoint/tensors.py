@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
+from leyden.wire.decode import Decoder
+from leyden.wire.encode import Encoder
 from leyden.wire.envelope import Leaf
 from leyden.wire.safetensors import LARGEST_SHAPE, MOST_DIMENSIONS
 from leyden.wire.strict_json import Json
-from leyden.wire.tree import Decoder, Encoder
 from leyden.wire.values import Adapter
 
 NATIVE: Final[dict[torch.dtype, str]] = {
@@ -65,12 +66,13 @@ def adapters(fetch: Fetch) -> tuple[Adapter, ...]:
         return _tensor(body, source, fetch)
 
     return (
-        Adapter("tensor", (Tensor,), stored.body, tensor),
+        Adapter("tensor", (Tensor,), stored.body, tensor, mutable=True),
         Adapter(
             "parameter",
             (nn.Parameter,),
             lambda value, out: [stored.body(value, out), value.requires_grad],
             lambda body, source: _parameter(body, source, tensor),
+            mutable=True,
         ),
         Adapter("dtype", (torch.dtype,), _dtype_body, _dtype),
         Adapter("device", (torch.device,), lambda value, _: str(value), _device),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 from leyden.wire.strict_json import Json
 
 if TYPE_CHECKING:
-    from leyden.wire.tree import Decoder, Encoder
+    from leyden.wire.decode import Decoder
+    from leyden.wire.encode import Encoder
 
 _Moment = TypeVar("_Moment", date, datetime, time)
 
@@ -19,12 +20,17 @@ _Moment = TypeVar("_Moment", date, datetime, time)
 @final
 @dataclass(frozen=True)
 class Adapter:
-    """How values of some exact types become the body of a ``$tag`` node, and back."""
+    """How values of some exact types become the body of a ``$tag`` node, and back.
+
+    Of ``mutable`` values it matters which is which. A ``cyclic`` one may contain itself.
+    """
 
     tag: str
     types: tuple[type, ...]
     encode: Callable[[Any, Encoder], Json]
     decode: Callable[[Json, Decoder], object]
+    mutable: bool = False
+    cyclic: bool = False
 
 
 def _bytes_body(value: bytes | bytearray, out: Encoder) -> Json:
@@ -41,6 +47,32 @@ def _complex(body: Json, source: Decoder) -> complex:
         if all(type(part) is float for part in parts):
             return complex(*parts)
     return source.fail("is not a complex number")
+
+
+def _whole(start: object, stop: object, step: object, out: Encoder) -> Json:
+    return [out.value(start), out.value(stop), out.value(step)]
+
+
+def _range(body: Json, source: Decoder) -> range:
+    if isinstance(body, list) and len(body) == 3:
+        start, stop, step = map(source.value, body)
+        if type(start) is int and type(stop) is int and type(step) is int and step != 0:
+            return range(start, stop, step)
+    return source.fail("is not a range")
+
+
+def _slice_body(value: slice, out: Encoder) -> Json:
+    if not all(part is None or type(part) is int for part in (value.start, value.stop, value.step)):
+        out.fail("is a slice of other things than whole numbers. Save its parts")
+    return _whole(value.start, value.stop, value.step, out)
+
+
+def _slice(body: Json, source: Decoder) -> slice:
+    if isinstance(body, list) and len(body) == 3:
+        parts = [*map(source.value, body)]
+        if all(part is None or type(part) is int for part in parts):
+            return slice(*parts)
+    return source.fail("is not a slice of whole numbers")
 
 
 def _path(body: Json, source: Decoder, kind: type[PurePath]) -> PurePath:
@@ -120,8 +152,10 @@ def _path_adapter(tag: str, written: tuple[type[PurePath], ...], read: type[Pure
 
 STANDARD: Final[tuple[Adapter, ...]] = (
     Adapter("bytes", (bytes,), _bytes_body, lambda body, source: bytes(source.blob(body))),
-    Adapter("bytearray", (bytearray,), _bytes_body, lambda body, source: bytearray(source.blob(body))),
+    Adapter("bytearray", (bytearray,), _bytes_body, lambda body, source: bytearray(source.blob(body)), mutable=True),
     Adapter("complex", (complex,), _complex_body, _complex),
+    Adapter("range", (range,), lambda value, out: _whole(value.start, value.stop, value.step, out), _range),
+    Adapter("slice", (slice,), _slice_body, _slice),
     Adapter("timedelta", (timedelta,), _timedelta_body, _timedelta),
     Adapter("datetime", (datetime,), _moment_body, _datetime),
     Adapter("time", (time,), _moment_body, _time),
