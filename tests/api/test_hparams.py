@@ -322,7 +322,7 @@ def test_what_a_subclass_ignores_is_removed_from_what_its_base_kept():
     assert model.hparams_initial == {"r": 2, "x": 3}
 
 
-def test_a_module_inside_another_keeps_its_own_arguments_alone():
+def test_a_module_inside_another_keeps_the_others_arguments_too_and_its_own_count():
     class Inner(Module):
         def __init__(self, i=1):
             super().__init__()
@@ -335,7 +335,49 @@ def test_a_module_inside_another_keeps_its_own_arguments_alone():
 
     model = Outer()
     assert model.hparams == {"o": 1, "i": 7}
-    assert model.inner.hparams == {"i": 8}
+    assert model.inner.hparams == {"o": 1, "i": 8}
+
+
+def test_an_outer_module_is_one_whose_init_calls_that_of_the_inner_directly():
+    class Inner(Hyperparameters):
+        def __init__(self, i=1):
+            self.save_hyperparameters()
+
+    class Between:
+        def __init__(self, b=2):
+            self.inner = Inner()
+
+    class Outer(Hyperparameters):
+        def __init__(self, o=3):
+            self.between = Between()
+            self.built = self.build()
+
+        def build(self, c=4):
+            return Inner()
+
+    class Outermost(Hyperparameters):
+        def __init__(self, o=5, t=6):
+            self.outer = Outer()
+            self.inner = Inner()
+
+    model = Outermost()
+    assert model.outer.between.inner.hparams == model.outer.built.hparams == {"i": 1}
+    assert model.inner.hparams == {"i": 1, "o": 5, "t": 6}
+
+
+def test_what_holds_a_configuration_is_named_by_the_own_argument_alone():
+    class Given(Hyperparameters):
+        def __init__(self, conf):
+            self.save_hyperparameters(conf)
+
+    class Outer(Hyperparameters):
+        def __init__(self, config):
+            self.inner = Given(config)
+
+    assert hyperparameters_for_checkpoint(Outer({"a": 1}).inner) == {
+        "hparams_name": "conf",
+        "hyper_parameters": {"a": 1},
+    }
 
 
 def test_calls_add_up_and_the_last_value_counts():

@@ -52,8 +52,9 @@ class Hyperparameters:
     ) -> None:
         """Keep the arguments of ``__init__`` as ``self.hparams``, in checkpoints and for the loggers.
 
-        Called in ``__init__``, or in what it calls. The arguments of subclasses are kept too. Values are those of the
-        moment of the call; further calls add to what was kept.
+        Called in ``__init__``, or in what it calls. The arguments of subclasses are kept too, and those of a module
+        whose ``__init__`` makes this one. Values are those of the moment of the call; further calls add to what was
+        kept.
 
         Args:
             *args: names of the arguments to keep, instead of all; or one dict, Namespace or other mapping, whose items
@@ -67,9 +68,10 @@ class Hyperparameters:
         """
         kept = self._kept()
         kept.for_loggers = logger
-        arguments = init_arguments(self, frame or sys._getframe(1))
+        frame = frame or sys._getframe(1)
+        arguments = init_arguments(self, frame)
         ignored = _names(ignore)
-        chosen = _chosen(args, arguments, ignored, type(self).__name__)
+        chosen = _chosen(args, arguments, arguments_around(self, frame), ignored, type(self).__name__)
         if chosen is None:
             return
         values, kept.name = chosen
@@ -100,9 +102,27 @@ def init_arguments(obj: object, frame: FrameType | None) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     while frame is not None:
-        code = frame.f_code
-        if code.co_name == "__init__" and code.co_argcount and frame.f_locals.get(code.co_varnames[0]) is obj:
+        if _made_in(frame) is obj:
             found |= _arguments(obj, frame)
+        frame = frame.f_back
+    return found
+
+
+def arguments_around(obj: object, frame: FrameType | None) -> dict[str, Any]:
+    """The arguments of the modules and data modules whose ``__init__`` calls that of ``obj``, one inside the other.
+
+    Lightning keeps them with the object's own, so programs read them there.
+    """
+    found: dict[str, Any] = {}
+    inside = False
+    while frame is not None:
+        made = _made_in(frame)
+        if inside and not isinstance(made, Hyperparameters):
+            break
+        if made is obj:
+            inside = True
+        elif inside and made is not None:
+            found = _arguments(made, frame) | found
         frame = frame.f_back
     return found
 
@@ -161,6 +181,12 @@ def hyperparameters_to_log(module: Hyperparameters, datamodule: Hyperparameters 
     return first
 
 
+def _made_in(frame: FrameType) -> object:
+    """The object that this frame initialises; None if it is no ``__init__``."""
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_name == "__init__" and code.co_argcount else None
+
+
 def _arguments(obj: object, frame: FrameType) -> dict[str, Any]:
     code, values = frame.f_code, frame.f_locals
     names = code.co_varnames
@@ -186,10 +212,10 @@ def _names(ignore: Iterable[str] | str | None) -> frozenset[str]:
 
 
 def _chosen(
-    args: tuple[Any, ...], arguments: dict[str, Any], ignored: frozenset[str], owner: str
+    args: tuple[Any, ...], arguments: dict[str, Any], around: dict[str, Any], ignored: frozenset[str], owner: str
 ) -> tuple[MutableMapping[str, Any], str | None] | None:
     """What to keep, and the argument that it belongs to; None if there is nothing to change."""
-    offered = {name: value for name, value in arguments.items() if name not in ignored}
+    offered = {name: value for name, value in (around | arguments).items() if name not in ignored}
     if not args:
         return offered, SPREAD if offered else None
     containers = [arg for arg in args if not isinstance(arg, str)]

@@ -12,6 +12,11 @@ from typing import Any
 
 import torch
 
+SAME = "held by a module that has an argument of the same name"
+DIFFERS = {
+    f"{SAME}.*.b": "Lightning takes the outer module's value; with Leyden it is the one that the object was given"
+}
+
 
 def program(L: Any, out: Path) -> dict[str, Any]:
     module = L.LightningModule
@@ -98,6 +103,29 @@ def program(L: Any, out: Path) -> dict[str, Any]:
             super().__init__()
             self.save_hyperparameters()
 
+    class Holding(module):
+        def __init__(self, held: int, b: int = 7, **kwargs: Any) -> None:
+            super().__init__()
+            self.inner = saving(ignore="a")() if kwargs else self.build()
+
+        def build(self) -> Any:
+            return Base(1)
+
+    class HoldingData(L.LightningDataModule):
+        def __init__(self, d: int = 8) -> None:
+            super().__init__()
+            self.inner = Base(1)
+
+    class Between:
+        def __init__(self, e: int = 9) -> None:
+            self.inner = Base(1)
+
+    class Outer(module):
+        def __init__(self, f: int = 10) -> None:
+            super().__init__()
+            self.between = Between()
+            self.inner = HoldingData().inner
+
     made: dict[str, Callable[[], Any]] = {
         "all": lambda: saving()(5, 6, 7, c=8, d=9),
         "defaults": lambda: saving()(),
@@ -131,6 +159,11 @@ def program(L: Any, out: Path) -> dict[str, Any]:
         "decorated": lambda: Decorated(4),
         "fields": lambda: Fields(5),
         "a data module": lambda: Data(q=2),
+        "held by a module": lambda: Holding(0, b=2, more=1).inner,
+        "made in a method of another": lambda: Holding(0).inner,
+        SAME: lambda: Holding(0, more=1).inner,
+        "held by a data module in a module": lambda: Outer().inner,
+        "held by an object in a module": lambda: Outer().between.inner,
     }
     result: dict[str, Any] = {}
     for name, make in made.items():
