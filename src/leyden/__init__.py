@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from leyden.api.datamodule import DataModule
     from leyden.api.module import Module
     from leyden.runtime.seed import seed_everything
+    from leyden.security.policy import Policy
+    from leyden.security.redact import Secret
     from leyden.trainer import Trainer
 
     LightningDataModule = DataModule
@@ -27,6 +29,8 @@ __all__ = [
     "LightningDataModule",
     "LightningModule",
     "Module",
+    "Policy",
+    "Secret",
     "Trainer",
     "__version__",
     "callbacks",
@@ -43,6 +47,8 @@ _NAMES = {
     "LightningDataModule": ("leyden.api.datamodule", "DataModule"),
     "LightningModule": ("leyden.api.module", "Module"),
     "Module": ("leyden.api.module", "Module"),
+    "Policy": ("leyden.security.policy", "Policy"),
+    "Secret": ("leyden.security.redact", "Secret"),
     "Trainer": ("leyden.trainer", "Trainer"),
     "seed_everything": ("leyden.runtime.seed", "seed_everything"),
 }

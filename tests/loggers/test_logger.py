@@ -3,9 +3,11 @@ from __future__ import annotations
 import copy
 import pickle
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tests.callbacks.scripted import Scripted, batches
 
 import leyden as L
@@ -128,3 +130,10 @@ def test_loggers_may_be_changed_in_a_run():
     assert trainer.loggers == [second]
     trainer.logger = None
     assert trainer.loggers == []
+
+
+def test_secrets_do_not_leave_with_the_hyperparameters(tmp_path):
+    logger = L.loggers.CSVLogger(tmp_path)
+    logger.log_hyperparams({"lr": 0.1, "api_key": "abc", "data": "s3://me:pw@bucket/x", "token": L.Secret("xyz")})
+    text = (Path(logger.log_dir) / "hparams.yaml").read_text()
+    assert yaml.safe_load(text) == {"lr": 0.1, "api_key": "[secret]", "data": "s3://bucket/x", "token": "[secret]"}

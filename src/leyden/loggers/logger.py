@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from leyden.runtime.rank_zero import rank_zero_only
+from leyden.security.redact import redacted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -138,7 +139,8 @@ def rank_zero_experiment(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def outgoing(params: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
-    """Hyperparameters on their way out, as a dictionary. Whatever a logger writes of them comes through here."""
+    """Hyperparameters on their way out, as a dictionary without secrets. Whatever a logger writes of them is from here."""
     if params is None:
         return {}
-    return dict(vars(params)) if isinstance(params, Namespace) else dict(params)
+    plain: dict[str, Any] = redacted(dict(vars(params)) if isinstance(params, Namespace) else dict(params))
+    return plain
