@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Final, Protocol, TypeAlias, final
+from typing import Final, Literal, Protocol, TypeAlias, final
 
 from leyden.errors import FormatError
 
@@ -93,6 +93,15 @@ class Place:
 
 @final
 @dataclass(frozen=True)
+class Accepted:
+    """Why a finding does not count."""
+
+    by: Literal["inline", "settings", "baseline"]
+    reason: str
+
+
+@final
+@dataclass(frozen=True)
 class Finding:
     """One thing that a rule found. ``Rule.at`` makes them.
 
@@ -110,6 +119,7 @@ class Finding:
     mend: str = ""  # where the rule's own advice is not what helps here
     blind: bool = False
     fingerprint: str = ""  # the engine's
+    accepted: Accepted | None = None  # the engine's, where somebody took the risk on purpose
 
 
 @final

@@ -65,6 +65,15 @@ SPECIAL = Rule(
     why="It holds no content that could be audited; a program that opens it in the place of a file may hang.",
     mend="Remove it if nothing uses it.",
 )
+LINK = Rule(
+    id="LEY007",
+    name="link-not-followed",
+    title="A link leads out of what is audited, or nowhere",
+    severity=Severity.INFO,
+    cwe=None,
+    why="What lies behind it is used by whoever opens the link, and was not looked at here.",
+    mend="Name the directory behind the link on the command line too.",
+)
 SUPPRESSION_EXPIRED = Rule(
     id="LEY010",
     name="suppression-expired",
@@ -91,6 +100,7 @@ ENGINE: tuple[Rule, ...] = (
     READER_FAILED,
     CHANGED,
     SPECIAL,
+    LINK,
     SUPPRESSION_EXPIRED,
     SUPPRESSION_UNREASONED,
 )

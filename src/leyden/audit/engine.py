@@ -1,0 +1,173 @@
+"""The audit: every file beneath some paths, looked at by every source, told in the order of the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Final, final
+
+from leyden.audit.finding import Accepted, Finding, Limits, Record, Source
+from leyden.audit.fingerprint import Fingerprints, label
+from leyden.audit.look import Job, look
+from leyden.audit.pool import Pool
+from leyden.audit.suppress import Suppression, in_settings
+from leyden.audit.walk import Found, Walk, beneath
+
+# A job that is smaller than starting a process (some 80 ms) is done in this one.
+_FEW: Final = 64
+_SMALL: Final = 1 << 20  # bytes, all together
+_BATCH_FILES: Final = 32
+_BATCH_BYTES: Final = 16 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Orders:
+    """What to audit, and how. ``root`` is where labels, baselines and patterns of the settings count from."""
+
+    paths: tuple[str, ...]
+    root: str
+    exclude: tuple[str, ...] = ()
+    everything: bool = False
+    trusting: bool = True  # comments in files beneath root may accept findings
+    digests: bool = False
+    jobs: int = 1  # processes; 0: this one alone
+    limits: Limits = field(default_factory=Limits)
+    suppressions: tuple[Suppression, ...] = ()
+    baseline: frozenset[str] = frozenset()
+
+
+@final
+@dataclass
+class Progress:
+    """How far it is; kept up to date while records are taken."""
+
+    files: int = 0
+    bytes: int = 0
+    now: str = ""
+    left_out: list[str] = field(default_factory=list)
+
+
+def audit(
+    orders: Orders,
+    sources: Sequence[Source],
+    *,
+    today: date,
+    worker: Sequence[str],
+    progress: Progress | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> Iterator[Record]:
+    """Findings and artifacts, as they come; ``tick`` is called now and then, ``worker`` starts a worker process."""
+    progress = progress or Progress()
+    walk = Walk(orders.paths, orders.exclude, orders.everything, progress.left_out)
+    holding, wrong = in_settings(orders.suppressions, today)
+    yield from wrong
+    # The first few, to see whether it is worth a process; the walk goes on from there.
+    found = iter(walk)
+    first: list[Found | Finding] = []
+    size = 0
+    for item in found:
+        first.append(item)
+        size += item.size if isinstance(item, Found) else 0
+        if len(first) > _FEW or size > _SMALL:
+            break
+    small = len(first) <= _FEW and size <= _SMALL
+    items = chain(first, found)
+    answers = _here(items, orders, sources, today) if small or orders.jobs == 0 else _away(items, orders, worker)
+    for answer in answers:
+        if answer is not None:
+            path, length, records = answer
+            if length is not None:
+                progress.files, progress.bytes, progress.now = progress.files + 1, progress.bytes + length, path
+            for record in records:
+                yield _judged(record, path, orders, holding)
+        tick()
+
+
+Answer = tuple[str, "int | None", Iterable[Record]]  # path, size of a file that was looked at, what there was
+
+
+def _here(items: Iterable[Found | Finding], orders: Orders, sources: Sequence[Source], today: date) -> Iterator[Answer]:
+    for item in items:
+        if isinstance(item, Finding):
+            yield _told(item, orders)
+        else:
+            yield item.path, item.size, look(_job(item, orders), sources, today)
+
+
+def _away(items: Iterable[Found | Finding], orders: Orders, worker: Sequence[str]) -> Iterator[Answer | None]:
+    """Batches go to the workers; what the walk itself found waits for its turn."""
+    between: dict[int, list[Finding]] = {}  # by the number of files before it
+    sizes: dict[int, int] = {}
+    given = taken = 0
+
+    def batches() -> Iterator[list[Job]]:
+        nonlocal given
+        batch: list[Job] = []
+        size = 0
+        for item in items:
+            if isinstance(item, Finding):
+                between.setdefault(given, []).append(item)
+                continue
+            batch.append(_job(item, orders))
+            sizes[given] = item.size
+            given, size = given + 1, size + item.size
+            if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    with Pool(orders.jobs, worker) as pool:
+        for answer in pool.run(batches()):
+            if answer is None:
+                yield None
+                continue
+            for finding in between.pop(taken, ()):
+                yield _told(finding, orders)
+            job, records = answer
+            yield job.path, sizes.pop(taken), records
+            taken += 1
+    for finding in between.pop(taken, ()):
+        yield _told(finding, orders)
+
+
+def _told(finding: Finding, orders: Orders) -> Answer:
+    named = label(finding.place.path, orders.root)
+    return finding.place.path, None, [Fingerprints(named).of(finding)]
+
+
+def _job(found: Found, orders: Orders) -> Job:
+    # A stranger's file does not excuse itself.
+    own = orders.trusting and beneath(os.path.realpath(found.path), orders.root)
+    return Job(found.path, label(found.path, orders.root), own, orders.digests, orders.limits)
+
+
+def _judged(record: Record, path: str, orders: Orders, holding: Iterable[Suppression]) -> Record:
+    """``record``, marked where the settings or the baseline accept it."""
+    if not isinstance(record, Finding) or record.accepted is not None:
+        return record
+    named = label(path, orders.root)
+    for suppression in holding:
+        if suppression.covers(record, named):
+            return replace(record, accepted=Accepted("settings", suppression.reason))
+    # What could not be looked at may be another thing tomorrow.
+    if record.fingerprint in orders.baseline and not record.blind:
+        return replace(record, accepted=Accepted("baseline", "found before"))
+    return record
+
+
+def default_jobs() -> int:
+    """Processes that can work at the same time here."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def default_root() -> str:
+    return str(Path.cwd())

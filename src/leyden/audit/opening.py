@@ -1,0 +1,69 @@
+"""Opening a file that may be anything: never waiting, never more than once, and telling when it changed meanwhile."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from leyden.audit.finding import Budget, File, Place
+from leyden.errors import FormatError
+
+# Larger files are mapped. If another program cuts a mapped file short, reading it ends the process, so only a worker
+# maps: the engine gives large files to workers alone.
+LARGEST_READ: Final = 8 << 20
+_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe that took the file's place would wait for a writer
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class ChangedError(FormatError):
+    """The file is not what it was when it was opened."""
+
+
+class SpecialError(FormatError):
+    """A pipe, socket, device or directory is where a file was."""
+
+
+@contextmanager
+def opened(path: str, budget: Budget) -> Iterator[File]:
+    """The file at ``path``; ChangedError at the end of the block if it changed during it."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise SpecialError("something that is not a regular file took its place")
+        if before.st_size > LARGEST_READ:
+            # Never closed by hand: an error on its way out holds on to slices. It ends with the last of them.
+            mapped = mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ)
+            yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode))
+        else:
+            content = _content(descriptor, before.st_size)
+            if len(content) != before.st_size:
+                raise ChangedError(f"it has {before.st_size:,} bytes, and other than that could be read")
+            yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode))
+        after = os.fstat(descriptor)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise ChangedError("another program wrote to it while it was read")
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    """Up to one byte more than ``size``: enough to see that there is more."""
+    parts = []
+    wanted = size + 1
+    while wanted > 0:
+        part = os.read(descriptor, wanted)
+        if not part:
+            break
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
