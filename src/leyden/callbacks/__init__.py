@@ -15,11 +15,13 @@ from leyden.callbacks.rich_model_summary import RichModelSummary
 from leyden.callbacks.rich_progress import RichProgressBar
 from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
+from leyden.callbacks.weight_averaging import EMAWeightAveraging, WeightAveraging
 
 __all__ = [
     "BasePredictionWriter",
     "Callback",
     "Checkpoint",
+    "EMAWeightAveraging",
     "EarlyStopping",
     "GradientAccumulationScheduler",
     "LambdaCallback",
@@ -32,4 +34,5 @@ __all__ = [
     "RichProgressBar",
     "TQDMProgressBar",
     "Timer",
+    "WeightAveraging",
 ]

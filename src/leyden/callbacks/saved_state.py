@@ -69,6 +69,13 @@ class SavedState:
             self._refuse(key, value, "a dict of numbers by name")
         return {name: self._number(f"{key}[{name!r}]", number) for name, number in value.items()}
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole state, where it is tensors by name."""
+        for name, value in self._state.items():
+            if not (isinstance(name, str) and isinstance(value, Tensor)):
+                self._refuse(str(name), value, "a tensor")
+        return dict(self._state)
+
     def part(self, key: str) -> SavedState:
         return SavedState(f"{self._owner}, {key},", self._get(key, {}))
 
