@@ -139,7 +139,7 @@ def rank_zero_experiment(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def outgoing(params: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
-    """Hyperparameters on their way out, as a dictionary without secrets. Whatever a logger writes of them is from here."""
+    """Hyperparameters on their way out, as a dictionary without secrets. Loggers write nothing else of them."""
     if params is None:
         return {}
     plain: dict[str, Any] = redacted(dict(vars(params)) if isinstance(params, Namespace) else dict(params))
