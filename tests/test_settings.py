@@ -135,7 +135,11 @@ def test_a_limit_of_time_is_a_duration():
         ("default_root_dir", [None, "", "runs", Path("runs")], [3, b"runs", True]),
         ("precision", [None, 32, "32", "64-true", "bf16-mixed"], ["float", 31, True, ["32"]]),
         ("accelerator", ["auto", "cpu"], ["tpu", None, 1]),
-        ("devices", ["auto", 1, "1", [0]], [0, 2, "2", [], None, True]),
+        ("devices", ["auto", 1, "1", [0], 2, "2"], [0, -1, [], None, True]),
+        ("num_nodes", [1, 2, 3.0], [0, -1, 1.5, "2", None]),
+        ("strategy", ["auto", "ddp", "DDP", "ddp_spawn"], ["dp", "fsdp", "", None, 3]),
+        ("profiler", [None, "simple", "advanced", "pytorch"], ["xla", 3, ["simple"]]),
+        ("use_distributed_sampler", [True, False, 0, None], ["no", 2, []]),
     ],
 )
 def test_each_argument_takes_what_has_a_meaning_and_refuses_the_rest_by_name_and_value(name, valid, invalid):
@@ -317,13 +321,7 @@ def test_everything_unavailable_is_an_argument_of_the_trainer_whose_default_is_n
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("strategy", "ddp"),
-        ("num_nodes", 2),
-        ("profiler", "simple"),
-        ("plugins", [object()]),
-        ("model_registry", "somewhere"),
-    ],
+    [("model_registry", "somewhere")],
 )
 def test_what_is_unavailable_is_refused_with_what_to_do_instead(name, value):
     with pytest.raises(SettingsError) as caught:

@@ -68,6 +68,7 @@ class Parts:
     status: Status
     state: State
     write: WriteRow
+    processes: int  # that share the gradients
 
 
 _ORIGINALS = originals_of(
@@ -209,6 +210,7 @@ def assemble_run(
             module.automatic_optimization,
         ),
         write=parts.write,
+        processes=parts.processes,
         step=manual_step if not module.automatic_optimization else closure_step if by_closure else automatic_step,
         training_step=in_precision(bound_step(module.training_step), settings.precision, settings.device),
         backward=backward

@@ -296,9 +296,8 @@ class Session:
         return training_part(run.optimizers, run.schedulers.configs, run.scaler, in_training(run, self.module))
 
     def parts(self) -> Parts:
-        return Parts(
-            self.settings, self.module, self.datamodule, self.hooks, self.log, self.status, self.state, self.write_row
-        )
+        owners = (self.settings, self.module, self.datamodule, self.hooks, self.log, self.status, self.state)
+        return Parts(*owners, self.write_row, self.trainer.world_size)
 
     def _call(self, name: str, method: Callable[..., Any], *args: Any) -> Any:
         return within(self.log, name, method)(*args)

@@ -18,8 +18,11 @@ from leyden.core.plan import Plan
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.runtime.clip import ClipAlgorithm
-from leyden.runtime.device import resolve_device
+from leyden.runtime.device import resolve_devices
 from leyden.runtime.precision import Precision, resolve_precision
+from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.choose import hardware_named, precision_plugin_in
+from leyden.strategies.strategy import Strategy
 
 
 @final
@@ -27,7 +30,8 @@ from leyden.runtime.precision import Precision, resolve_precision
 class Settings:
     """The arguments of a Trainer, resolved and found to fit each other."""
 
-    device: torch.device
+    devices: tuple[torch.device, ...]  # of this machine, one for each process
+    num_nodes: int
     precision: Precision
     max_epochs: float | None  # None: decided when fit begins
     min_epochs: int
@@ -57,7 +61,14 @@ class Settings:
     enable_autolog_hparams: bool
     fast_dev_run: int  # batches of each loop; 0: an ordinary run
     barebones: bool  # nothing is logged
+    profiler: str | None
+    use_distributed_sampler: bool
     default_root_dir: Path
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self.devices[0]
 
     def plan(self, training_batches: int | float, validates: bool) -> Plan:
         """When things happen in a fit whose epoch has so many batches.
@@ -116,9 +127,14 @@ class Settings:
 
 def resolve(
     *,
-    accelerator: str,
+    accelerator: str | Accelerator,
+    strategy: str | Strategy,
     devices: int | str | Sequence[int],
+    num_nodes: int,
     precision: str | int | None,
+    plugins: Any,
+    profiler: Any,
+    use_distributed_sampler: bool,
     fast_dev_run: int | bool,
     max_epochs: int | None,
     min_epochs: int | None,
@@ -170,10 +186,13 @@ def resolve(
             "fraction of one. Give val_check_interval a whole number of batches, or a time."
         )
     algorithm = _algorithm(gradient_clip_algorithm)
-    device = resolve_device(accelerator, devices)
+    hardware = hardware_named(accelerator, devices, strategy)
+    found = resolve_devices(hardware.accelerator, hardware.devices, every=hardware.parallel)
+    plugin = precision_plugin_in(plugins, strategy, precision)
     resolved = Settings(
-        device=device,
-        precision=resolve_precision(precision, device),
+        devices=found,
+        num_nodes=_count("num_nodes", num_nodes, least=1),
+        precision=resolve_precision(precision if plugin is None else plugin.precision, found[0]),
         max_epochs=None if max_epochs is None else limit_without_minus_one("max_epochs", max_epochs),
         # as in Lightning, a least number of steps implies one whole epoch
         min_epochs=_count("min_epochs", int(bool(min_steps)) if min_epochs is None else min_epochs, least=0),
@@ -209,18 +228,17 @@ def resolve(
         enable_autolog_hparams=flag("enable_autolog_hparams", enable_autolog_hparams),
         fast_dev_run=short,
         barebones=barebones,
+        profiler=_profiler(profiler),
+        use_distributed_sampler=flag("use_distributed_sampler", use_distributed_sampler),
         default_root_dir=_directory(default_root_dir),
     )
     _check_limits(resolved)
     return resolved
 
 
-# Arguments of Lightning's that this version knows and cannot serve yet: what leaves them alone, and what to do instead.
+# Arguments of Lightning's that this version knows and cannot serve: what leaves them alone, and what to do instead.
+# Those that a Trainer takes, and follows in part, are in strategies.later.
 UNAVAILABLE: Mapping[str, tuple[tuple[object, ...], str]] = {
-    "strategy": (("auto", "single_device", None), "Use strategy='auto' to train on one device."),
-    "num_nodes": ((1,), "Use num_nodes=1 to train on one machine."),
-    "profiler": ((None,), "Leave it out, and use torch.profiler around fit()."),
-    "plugins": ((None, [], ()), "Leave it out, and choose precision by its name."),
     "model_registry": ((None,), "Leave it out: Leyden has no hosted registry."),
 }
 
@@ -368,6 +386,12 @@ def _algorithm(value: Any) -> ClipAlgorithm | None:
             return "value"
         case _:
             raise SettingsError(f"gradient_clip_algorithm={value!r} is unknown. Use 'norm' or 'value'.")
+
+
+def _profiler(value: Any) -> str | None:
+    if value in (None, "simple", "advanced", "pytorch"):
+        return None if value is None else str(value)
+    raise SettingsError(f"profiler={value!r} is unknown. Use None, or torch.profiler around fit().")
 
 
 def _deterministic(value: Any) -> bool | str:

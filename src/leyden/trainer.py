@@ -29,19 +29,22 @@ from leyden.runtime.creation import created_on
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
-from leyden.strategies.choose import hardware_named, strategy_for
-from leyden.strategies.strategy import SingleDeviceStrategy, Strategy
+from leyden.strategies.choose import check_can_run, precision_plugin_in, strategy_for
+from leyden.strategies.strategy import Strategy
 from leyden.views import TrainerViews
 
 
 class Trainer(TrainerViews):
     """Runs a Module: training, validation, testing and prediction, with everything around it.
 
+    A run has one process on one device. What needs more than that, and what else ``strategies.later`` lists, can be
+    configured and read, and is refused when a run starts.
+
     Args:
         accelerator: "auto", "cpu", "gpu", "cuda" or "mps", or an Accelerator.
-        strategy: "auto", or a SingleDeviceStrategy; others come with training on several devices.
-        devices: "auto", 1, or [index] for one GPU.
-        num_nodes: 1; more come with training on several devices.
+        strategy: how several processes work together: "auto", "single_device", "ddp" and its variants, or a Strategy.
+        devices: how many, or a list of which; -1 for all.
+        num_nodes: how many machines.
         precision: "32-true" (the default), "64-true", "16-true", "bf16-true" or "bf16-mixed".
         logger: a Logger or several, True for a CSV logger, False for none (default: True).
         callbacks: a Callback or several.
@@ -70,11 +73,11 @@ class Trainer(TrainerViews):
         deterministic: demand deterministic algorithms; "warn" only warns where there is none.
         benchmark: let cuDNN look for the fastest algorithm.
         inference_mode: validate, test and predict under inference mode instead of no_grad.
-        use_distributed_sampler: has no effect on one device.
-        profiler: None; profilers come later.
+        use_distributed_sampler: has no effect in one process.
+        profiler: "simple", "advanced" or "pytorch".
         detect_anomaly: let autograd find the operation behind a NaN.
         barebones: no logger, no self.log, no checkpoints, progress bar, summary or sanity check.
-        plugins: None; they come with training on several devices.
+        plugins: a precision plugin, in the place of ``precision``.
         sync_batchnorm: has no effect on one device.
         reload_dataloaders_every_n_epochs: ask for the loaders anew after so many epochs; 0: never.
         default_root_dir: where loggers and checkpoints write (default: the current directory).
@@ -130,13 +133,7 @@ class Trainer(TrainerViews):
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
     ) -> None:
-        refuse_unavailable(
-            strategy="single_device" if type(strategy) is SingleDeviceStrategy else strategy,
-            num_nodes=num_nodes,
-            profiler=profiler,
-            plugins=plugins,
-            model_registry=model_registry,
-        )
+        refuse_unavailable(model_registry=model_registry)
         barebones = flag("barebones", barebones)
         if barebones:
             refuse_in_barebones(
@@ -151,11 +148,15 @@ class Trainer(TrainerViews):
             )
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = log_every_n_steps = 0
-        accelerator_name, which = hardware_named(accelerator, devices, strategy)
         self.settings = resolve(
-            accelerator=accelerator_name,
-            devices=which,
+            accelerator=accelerator,
+            strategy=strategy,
+            devices=devices,
+            num_nodes=num_nodes,
             precision=precision,
+            plugins=plugins,
+            profiler=profiler,
+            use_distributed_sampler=use_distributed_sampler,
             fast_dev_run=fast_dev_run,
             max_epochs=max_epochs,
             min_epochs=min_epochs,
@@ -183,7 +184,8 @@ class Trainer(TrainerViews):
             barebones=barebones,
             default_root_dir=default_root_dir,
         )
-        self._strategy = strategy_for(strategy, accelerator, self.settings.device)
+        self._strategy = strategy_for(strategy, accelerator, self.settings.devices, self.settings.num_nodes)
+        self._precision_plugin = precision_plugin_in(plugins, strategy, precision)
         self._loggers = loggers_for(logger, self.settings)
         self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)
@@ -370,6 +372,7 @@ class Trainer(TrainerViews):
                 f"{fn}() was called inside {hook} of a run of the same trainer, which it would disturb. Call it when "
                 "the run is over, in on_fit_end, or on another Trainer."
             )
+        check_can_run(self._strategy, self.settings.profiler, self.settings.use_distributed_sampler)
         earlier = self._session
         module: object = model if model is not None else (earlier.module if earlier is not None else None)
         if not isinstance(module, Module):

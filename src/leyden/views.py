@@ -8,7 +8,6 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
@@ -32,12 +31,13 @@ from leyden.predict_loop import PredictLoop
 from leyden.runtime.rank_zero import rank_zero_info
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
-from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.connector import AcceleratorConnector
+from leyden.strategies.hardware_views import HardwareViews
 from leyden.strategies.precision import Precision, plugin_of
 from leyden.strategies.strategy import Strategy
 
 
-class TrainerViews:
+class TrainerViews(HardwareViews):
     """The readable side of a Trainer, under Lightning's names."""
 
     settings: Settings
@@ -45,7 +45,7 @@ class TrainerViews:
     state: Status
     _callbacks: HookedList
     _position: State
-    _strategy: Strategy
+    _precision_plugin: Precision | None  # as it was given
     _log: Log
     _session: Session | None  # the current or last call
     _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
@@ -418,59 +418,30 @@ class TrainerViews:
     def progress_bar_callback(self) -> ProgressBar | None:
         return next((callback for callback in self.callbacks if isinstance(callback, ProgressBar)), None)
 
-    # One process on one device.
-
     @property
     def strategy(self) -> Strategy:
         """Where the run computes, and how its processes agree."""
-        self._strategy.lightning_module, self._strategy.optimizers = self.lightning_module, self.optimizers
-        return self._strategy
-
-    @property
-    def accelerator(self) -> Accelerator | None:
-        """The kind of hardware."""
-        return self._strategy.accelerator
+        strategy = self._strategy
+        strategy.lightning_module, strategy.optimizers = self.lightning_module, self.optimizers
+        strategy.precision_plugin = self.precision_plugin
+        return strategy
 
     @property
     def precision_plugin(self) -> Precision:
         """The number format of the run, and what scales the loss in half precision."""
+        given = self._precision_plugin
+        if given is not None and self.scaler is None:
+            return given
         return plugin_of(self.settings.precision, self.settings.device.type, self.scaler)
 
     @property
-    def is_global_zero(self) -> bool:
-        return True
-
-    @property
-    def global_rank(self) -> int:
-        return 0
-
-    @property
-    def local_rank(self) -> int:
-        return 0
-
-    @property
-    def node_rank(self) -> int:
-        return 0
-
-    @property
-    def world_size(self) -> int:
-        return 1
-
-    @property
-    def num_nodes(self) -> int:
-        return 1
-
-    @property
-    def num_devices(self) -> int:
-        return 1
-
-    @property
-    def device_ids(self) -> list[int]:
-        return [self.settings.device.index or 0]
-
-    @property
-    def root_device(self) -> torch.device:
-        return self.settings.device
+    def _accelerator_connector(self) -> AcceleratorConnector:
+        """Private in Lightning, and read by programs all the same."""
+        return AcceleratorConnector(
+            strategy=self._strategy,
+            num_nodes=self._strategy.num_nodes,
+            use_distributed_sampler=self.settings.use_distributed_sampler,
+        )
 
     @property
     def _fitted(self) -> Session | None:

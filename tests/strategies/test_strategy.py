@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import torch
 
 from leyden.compat.boring import BoringModel
-from leyden.errors import SettingsError, UsageError
-from leyden.strategies import CPUAccelerator, DDPStrategy, SingleDeviceStrategy, Strategy
+from leyden.errors import DetachedError, SettingsError
+from leyden.strategies import CPUAccelerator, DDPStrategy, DoublePrecision, SingleDeviceStrategy, Strategy
 from leyden.trainer import Trainer
 
 QUIET = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
@@ -79,14 +81,79 @@ class Mine(SingleDeviceStrategy):
     pass
 
 
-@pytest.mark.parametrize("strategy", ["ddp", DDPStrategy(find_unused_parameters=True), Mine()])
-def test_a_trainer_refuses_what_it_would_not_do(strategy):
-    with pytest.raises(SettingsError, match="strategy=.*not available"):
-        Trainer(strategy=strategy, **QUIET)
+def test_a_trainer_refuses_a_strategy_that_it_would_not_call():
+    with pytest.raises(SettingsError, match=r"strategy is a Mine, but .* Use strategy='auto'"):
+        Trainer(strategy=Mine(), **QUIET)
 
 
 def test_a_strategy_for_several_devices_can_be_configured():
-    strategy = DDPStrategy(process_group_backend="gloo", static_graph=True)
-    assert (strategy.process_group_backend, strategy.ddp_kwargs) == ("gloo", {"static_graph": True})
-    with pytest.raises(UsageError, match="does not run yet"):
-        strategy.barrier()
+    strategy = DDPStrategy(
+        process_group_backend="gloo", timeout=timedelta(minutes=1), start_method="spawn", static_graph=True
+    )
+    assert (strategy.process_group_backend, strategy.timeout, strategy.start_method) == (
+        "gloo",
+        timedelta(minutes=1),
+        "spawn",
+    )
+    assert strategy.ddp_kwargs == {"static_graph": True}
+
+
+def test_before_a_trainer_has_it_a_strategy_has_no_devices():
+    strategy = DDPStrategy()
+    assert (strategy.num_processes, strategy.world_size) == (0, 0)
+    with pytest.raises(DetachedError, match="DDPStrategy has no devices yet"):
+        assert strategy.root_device
+
+
+def test_a_strategy_shows_the_precision_of_its_trainer():
+    trainer = Trainer(accelerator="cpu", precision="64-true", **QUIET)
+    assert isinstance(trainer.strategy.precision_plugin, DoublePrecision)
+
+
+def test_a_strategy_computes_gradients_with_the_hooks_around_it():
+    heard = []
+
+    class Model(BoringModel):
+        automatic_optimization = False
+
+        def training_step(self, batch, batch_idx):
+            loss = self.step(batch)
+            assert self.trainer.strategy.backward(loss, self.optimizers()) is loss
+            heard.append(self.layer.weight.grad is not None)
+
+        def on_before_backward(self, loss):
+            heard.append("before")
+
+        def on_after_backward(self):
+            heard.append("after")
+
+    Trainer(fast_dev_run=True, accelerator="cpu", **QUIET).fit(Model())
+    assert heard == ["before", "after", True]
+    with pytest.raises(DetachedError, match="running fit"):
+        SingleDeviceStrategy().backward(torch.ones((), requires_grad=True))
+
+
+def test_a_strategy_writes_reads_and_removes_checkpoints(tmp_path):
+    strategy, path = SingleDeviceStrategy(), tmp_path / "one.ckpt"
+    strategy.save_checkpoint({"state_dict": {"weight": torch.ones(2)}, "epoch": 3}, path)
+    read = strategy.load_checkpoint(path)
+    assert read["epoch"] == 3
+    assert torch.equal(read["state_dict"]["weight"], torch.ones(2))
+    strategy.remove_checkpoint(path)
+    strategy.remove_checkpoint(path)
+    assert not path.exists()
+
+
+def test_a_strategy_makes_its_device_ready_and_leaves_it():
+    strategy = SingleDeviceStrategy("meta", CPUAccelerator())
+    with pytest.raises(SettingsError, match="of type 'cpu'"):
+        strategy.setup_environment()
+    SingleDeviceStrategy("meta").setup_environment()
+    strategy = SingleDeviceStrategy("cpu", CPUAccelerator())
+    strategy.setup_environment()
+    strategy.teardown()
+    strategy.connect(BoringModel())
+    strategy.teardown()
+    assert strategy.model.layer.weight.device.type == "cpu"
+    loader = [1]
+    assert strategy.process_dataloader(loader) is loader

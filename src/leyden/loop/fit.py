@@ -187,6 +187,11 @@ def forward_backward(run: Run, batch: Any, index: int) -> tuple[Any, Tensor | No
         run.hooks.on_before_zero_grad(run.optimizer)
         run.zero_grad(index)
     if loss is None:
+        if run.processes > 1:
+            raise ModuleError(
+                f"training_step() returned None in one of {run.processes} processes, and the others would wait for its "
+                "gradients. Return a loss of zero, such as 0.0 * output.sum(), where a batch is to be skipped."
+            )
         warn("training_step() returned None, so the batch is skipped. Return the loss, unless that is meant.")
         return {}, None
     run.hooks.on_before_backward(loss)

@@ -143,6 +143,7 @@ class Run:
     scaler: GradScaler | None  # of the loss, in half precision
     schedulers: Schedulers
     write: WriteRow
+    processes: int  # that share the gradients
 
     step: Step  # automatic_step or closure_step
     training_step: Callable[[Any, int], Any]

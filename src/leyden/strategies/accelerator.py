@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from leyden.errors import SettingsError
+from leyden.runtime.device import Devices, gpu_indices, process_count
 
 if TYPE_CHECKING:
     from leyden.trainer import Trainer
-
-Devices = int | str | Sequence[int]
-"""How many devices, or which: a number, a list of indices, or either of them as text; -1 means all."""
 
 
 class Accelerator(ABC):
@@ -65,10 +63,7 @@ class CPUAccelerator(Accelerator):
 
     @staticmethod
     def parse_devices(devices: Devices) -> int:
-        count = int(devices) if isinstance(devices, str) and devices.isascii() and devices.isdigit() else devices
-        if type(count) is not int or count < 1:
-            raise SettingsError(f"devices={devices!r}, but on a CPU it is a number of processes. Use 1 or more.")
-        return count
+        return process_count(devices)
 
     @staticmethod
     def get_parallel_devices(devices: Devices) -> list[torch.device]:
@@ -95,7 +90,7 @@ class CUDAAccelerator(Accelerator):
 
     @staticmethod
     def parse_devices(devices: Devices) -> list[int] | None:
-        return _indices(devices, torch.cuda.device_count())
+        return gpu_indices(devices, torch.cuda.device_count()) or None
 
     @staticmethod
     def get_parallel_devices(devices: Sequence[int]) -> list[torch.device]:
@@ -129,7 +124,7 @@ class MPSAccelerator(Accelerator):
 
     @staticmethod
     def parse_devices(devices: Devices) -> list[int] | None:
-        return _indices(devices, int(torch.backends.mps.is_available()))
+        return gpu_indices(devices, int(torch.backends.mps.is_available())) or None
 
     @staticmethod
     def get_parallel_devices(devices: Devices) -> list[torch.device]:
@@ -163,34 +158,3 @@ def _check_kind(accelerator: Accelerator, device: torch.device) -> None:
         raise SettingsError(
             f"{type(accelerator).__name__} cannot use the device {device}. Give it one of type {accelerator.name()!r}."
         )
-
-
-def _indices(devices: Any, there: int) -> list[int] | None:
-    """Which devices are meant; None for none of them."""
-    match devices:
-        case bool() | float() | None:
-            found: Any = None
-        case "-1" | -1:
-            found = list(range(there))
-        case int():
-            found = list(range(devices)) if devices >= 0 else None
-        case str() if "," not in devices and devices.strip().isdecimal():
-            found = list(range(int(devices)))
-        case str():
-            parts = [part.strip() for part in devices.split(",") if part.strip()]
-            found = [int(part) for part in parts] if all(part.isdecimal() for part in parts) else None
-        case [*indices]:
-            found = indices if all(type(index) is int for index in indices) else None
-        case _:
-            found = None
-    if found is None:
-        raise SettingsError(
-            f"devices={devices!r} names no devices. Use a number, -1 for all, or a list of indices such as [0, 2]."
-        )
-    if len({*found}) < len(found):
-        raise SettingsError(f"devices={devices!r} names a device twice. Name each once.")
-    if absent := [index for index in found if not 0 <= index < there]:
-        raise SettingsError(
-            f"devices={devices!r} asks for {absent}, but this machine has {there} such devices, numbered from 0."
-        )
-    return found or None

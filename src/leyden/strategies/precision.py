@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from torch.amp.grad_scaler import GradScaler
 
 from leyden.runtime import precision as formats
 
 
 class Precision:
-    """Full precision, and the base of the others. It tells what a trainer does; a Trainer is told by ``precision=``."""
+    """Full precision, and the base of the others. A Trainer takes it in ``plugins`` and tells by it what it does."""
 
     precision: str = "32-true"
 
@@ -43,6 +45,9 @@ class MixedPrecision(Precision):
         self.precision = precision
         self.device = device
         self.scaler = scaler
+
+
+PLUGINS: Final = (Precision, DoublePrecision, HalfPrecision, MixedPrecision)
 
 
 def plugin_of(used: formats.Precision, device: str, scaler: GradScaler | None) -> Precision:
