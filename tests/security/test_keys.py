@@ -85,7 +85,7 @@ def test_a_mounted_key_is_used_and_nothing_is_made(tmp_path, environment):
         (b"", "holds no private key as unencrypted PEM"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no private key"),
         (pem(ed25519.Ed25519PrivateKey.generate(), BestAvailableEncryption(b"x")), "unencrypted"),
-        (pem(x25519.X25519PrivateKey.generate()), "of another kind. Leyden signs with Ed25519"),
+        (pem(x25519.X25519PrivateKey.generate()), "of another kind. Checkpoints are sealed with Ed25519"),
     ],
     ids=["empty", "noise", "encrypted", "another kind"],
 )
@@ -229,3 +229,22 @@ def test_a_file_without_a_public_key_of_the_kind_is_refused(tmp_path):
 )
 def test_keys_lie_where_the_user_says_or_where_settings_are(environment, expected):
     assert str(keys.home(environment)) == expected
+
+
+def test_models_are_signed_with_a_key_of_their_own_which_is_made_once(environment, tmp_path):
+    first, second = keys.publisher(environment), keys.publisher(environment)
+    assert first.public_key() == second.public_key()
+    assert first.curve.name == "secp256r1"
+    assert stat.S_IMODE((tmp_path / "home" / "publisher.key").stat().st_mode) == 0o600
+
+
+def test_a_key_that_seals_checkpoints_does_not_sign_models(environment, tmp_path):
+    keys.identity(environment)
+    with pytest.raises(KeyStoreError, match="Models are signed with one of a NIST curve"):
+        keys.read_publisher(tmp_path / "home" / "identity.key")
+    public = ed25519.Ed25519PublicKey.from_public_bytes(STRANGER)
+    (tmp_path / "alice.pem").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(KeyStoreError, match="Models are signed with one of a NIST curve"):
+        keys.read_public(tmp_path / "alice.pem")
+    with pytest.raises(KeyStoreError, match=r"nowhere\.pem cannot be read"):
+        keys.read_public(tmp_path / "nowhere.pem")

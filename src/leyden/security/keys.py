@@ -2,7 +2,8 @@
 
 They lie in a directory that only the user may write to:
 
-    identity.key        the private key: PKCS #8, PEM
+    identity.key        the private key that seals checkpoints: Ed25519, as PKCS #8 in PEM
+    publisher.key       the one that signs what is published: NIST P-256, which model signatures need
     known/HEX.json      one file for each public key that was trusted, revoked, or one's own before the present one
 """
 
@@ -12,15 +13,18 @@ import enum
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, final
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -36,8 +40,13 @@ from leyden.wire.seal import usable
 
 PREFIX: Final = "ed25519:"
 _IDENTITY: Final = "identity.key"
+_PUBLISHER: Final = "publisher.key"
 _KNOWN: Final = "known"
 _LARGEST: Final = 64 << 10  # bytes; a key takes about 120
+_MAKERS: Final[Mapping[str, Callable[[], Ed25519PrivateKey | ec.EllipticCurvePrivateKey]]] = {
+    _IDENTITY: Ed25519PrivateKey.generate,
+    _PUBLISHER: partial(ec.generate_private_key, ec.SECP256R1()),
+}
 _NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -99,19 +108,29 @@ def identity(environment: Mapping[str, str] = os.environ) -> Identity:
     Any number of processes may ask for it at the same time and get the same. KeyStoreError says why there is none.
     """
     if mounted := environment.get("LEYDEN_KEY"):
-        return _read_private(Path(mounted))
-    directory = home(environment)
-    path = directory / _IDENTITY
-    try:
-        if not path.exists():
-            _create(directory)
-        _check_private_directory(directory)
-    except OSError as error:
-        raise KeyStoreError(
-            f"No key can be kept in {directory}: {error.strerror or error}. Set LEYDEN_HOME to a directory that this "
-            "user can write to, or LEYDEN_KEY to the file of a key."
-        ) from None
-    return _read_private(path)
+        return _identity(Path(mounted))
+    return _identity(_made(home(environment), _IDENTITY))
+
+
+def publisher(environment: Mapping[str, str] = os.environ) -> ec.EllipticCurvePrivateKey:
+    """The key that this user signs models with for others, made at its first use."""
+    return read_publisher(_made(home(environment), _PUBLISHER))
+
+
+def read_publisher(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The private key in a PEM file, for signing models."""
+    private = _read_private(path)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise KeyStoreError(f"{path} holds a private key of another kind. Models are signed with one of a NIST curve.")
+    return private
+
+
+def read_public(path: Path) -> ec.EllipticCurvePublicKey:
+    """The public key in a PEM file, for checking signatures of models."""
+    public = _read_public(path)
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise KeyStoreError(f"{path} holds a public key of another kind. Models are signed with one of a NIST curve.")
+    return public
 
 
 def renew(environment: Mapping[str, str] = os.environ) -> Identity:
@@ -180,35 +199,54 @@ def parse(text: str) -> bytes:
     path = Path(text)
     if not path.is_file():
         raise KeyStoreError(f"{text[:200]!r} is neither a public key ({PREFIX}…) nor a file with one.")
-    try:
-        key = load_pem_public_key(path.read_bytes()[:_LARGEST])
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeyStoreError(f"{path} holds no public key as PEM.") from None
+    key = _read_public(path)
     if not isinstance(key, Ed25519PublicKey):
-        raise KeyStoreError(f"{path} holds a public key of another kind. Leyden signs with Ed25519.")
+        raise KeyStoreError(f"{path} holds a public key of another kind. Checkpoints are sealed with Ed25519.")
     return key.public_bytes_raw()
 
 
-def _create(directory: Path) -> None:
-    """Make the first key. Of several processes one wins, whole: a link appears with its content or not at all."""
+def _made(directory: Path, name: str) -> Path:
+    """The file of a key at home, which is made if it is not there."""
+    path = directory / name
+    try:
+        if not path.exists():
+            _create(directory, name)
+        _check_private_directory(directory)
+    except OSError as error:
+        raise KeyStoreError(
+            f"No key can be kept in {directory}: {error.strerror or error}. Set LEYDEN_HOME to a directory that this "
+            "user can write to, or LEYDEN_KEY to the file of a key."
+        ) from None
+    return path
+
+
+def _create(directory: Path, name: str) -> None:
+    """Make a first key. Of several processes one wins, whole: a link appears with its content or not at all."""
     private_directory(directory)
     temporary = directory / f".{secrets.token_hex(8)}.leyden-tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
     try:
         with open(descriptor, "wb", buffering=0) as stream:  # noqa: PTH123
-            stream.write(_pem(Ed25519PrivateKey.generate()))
+            stream.write(_pem(_MAKERS[name]()))
             os.fsync(descriptor)
         with suppress(FileExistsError):
-            os.link(temporary, directory / _IDENTITY)
+            os.link(temporary, directory / name)
     finally:
         temporary.unlink()
 
 
-def _pem(private: Ed25519PrivateKey) -> bytes:
+def _pem(private: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _read_private(path: Path) -> Identity:
+def _identity(path: Path) -> Identity:
+    private = _read_private(path)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise KeyStoreError(f"{path} holds a private key of another kind. Checkpoints are sealed with Ed25519.")
+    return Identity(private)
+
+
+def _read_private(path: Path) -> PrivateKeyTypes:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -223,14 +261,21 @@ def _read_private(path: Path) -> Identity:
     finally:
         os.close(descriptor)
     try:
-        private = load_pem_private_key(content, password=None)
+        return load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyStoreError(
             f"{path} holds no private key as unencrypted PEM. Move it away, and a new one is made."
         ) from None
-    if not isinstance(private, Ed25519PrivateKey):
-        raise KeyStoreError(f"{path} holds a private key of another kind. Leyden signs with Ed25519.")
-    return Identity(private)
+
+
+def _read_public(path: Path) -> PublicKeyTypes:
+    try:
+        with path.open("rb") as stream:
+            return load_pem_public_key(stream.read(_LARGEST))
+    except OSError as error:
+        raise KeyStoreError(f"The key {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyStoreError(f"{path} holds no public key as PEM.") from None
 
 
 def _check_private_directory(directory: Path) -> None:

@@ -1,0 +1,86 @@
+"""``leyden verify``: whether a checkpoint is what was saved, and a model what was signed."""
+
+from __future__ import annotations
+
+import mmap
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from leyden.cli.command import Command
+from leyden.cli.sign import inside
+from leyden.errors import FormatError, PathError, SealError
+
+HELP = "Check a checkpoint against its digests and seal, or a model against a signature."
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", type=Path, help="a checkpoint; with --signature, any file or directory")
+    parser.add_argument("--signature", metavar="FILE", type=Path, help="a signature by leyden sign or model_signing")
+    parser.add_argument("--key", metavar="PEM", type=Path, help="the public key that the signature has to be of")
+    policy = "whose checkpoints are accepted: open, default or strict (default: default)"
+    parser.add_argument("--policy", metavar="LEVEL", help=policy)
+    ignore = "a path in the directory that may be there without a signature; may be repeated"
+    parser.add_argument("--ignore", metavar="PATH", action="append", default=[], help=ignore)
+
+
+def run(options: Namespace) -> int:
+    if (options.signature is None) != (options.key is None):
+        raise SealError("A signature is checked against a key: give both --signature and --key.")
+    if not options.path.exists():
+        raise PathError(f"There is nothing at {options.path} to check.")
+    if options.signature is not None:
+        model(options)
+    else:
+        checkpoint(options)
+    return 0
+
+
+def checkpoint(options: Namespace) -> None:
+    """Every digest of a checkpoint, and whose seal it has."""
+    from leyden.security import keys  # here: what they bring is slow to import
+    from leyden.security.policy import admit, resolve
+    from leyden.wire import envelope
+
+    where = str(options.path)
+    data = content(options.path)
+    opened = envelope.read(data, where)
+    if opened.seal is None:
+        raise FormatError(f"{where} was not written by Leyden: it has no digests and no seal to check.")
+    admit(opened.seal, where, resolve(options.policy))
+    envelope.check_digests(opened, data, where)
+    print(f"{where}: {len(opened.header.entries)} tensors and the tree are what was saved ({len(data):,} bytes).")
+    if opened.seal.signer is None:
+        print("Nobody has sealed it.")
+    else:
+        print(f"Sealed by {keys.text_of(opened.seal.signer)}: {_MEANING[keys.standing(opened.seal.signer).value]}.")
+
+
+def content(path: Path) -> memoryview:
+    """All bytes of a file, mapped."""
+    with path.open("rb") as file:
+        if not path.is_file() or path.stat().st_size == 0:  # neither can be mapped
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def model(options: Namespace) -> None:
+    """Every file of a model against a detached signature."""
+    from leyden.security import keys, signing
+
+    content = options.signature.read_bytes()
+    ignore = [*options.ignore, *inside(options.path, options.signature)]
+    signed = signing.verify(options.path, content, keys.read_public(options.key), ignore)
+    files = "1 file is" if len(signed.files) == 1 else f"{len(signed.files)} files are"
+    print(f"{options.path}: {files} what was signed as {signed.name!r}.")
+    if signed.ignored:
+        print(f"The signer left out, so they may hold anything: {', '.join(map(ascii, signed.ignored))}")
+
+
+_MEANING = {
+    "own": "your own key",
+    "trusted": "a key that you trust",
+    "revoked": "a key that you have revoked",
+    "unknown": "a key that you have said nothing about",
+}
+
+VERIFY = Command(HELP, arguments, run)
