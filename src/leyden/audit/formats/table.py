@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from leyden.audit.formats import text
+from leyden.audit.formats import cyclonedx, html, json, sarif, text
 from leyden.audit.report import Report
 
-FORMATTERS: Final[Mapping[str, Callable[[Report], Iterator[str]]]] = {"text": text.document}
+FORMATTERS: Final[Mapping[str, Callable[[Report], Iterator[str]]]] = {
+    "text": text.document,
+    "json": json.document,
+    "sarif": sarif.document,
+    "html": html.document,
+    "cyclonedx": cyclonedx.document,
+}

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from tests.audit.marks import BAD
+from tests.audit.reports import full, report
+
+from leyden.audit.finding import Place, Severity
+from leyden.audit.formats import text
+from leyden.audit.rules.engine import SPECIAL
+
+
+def said(found) -> list[str]:
+    return "".join(text.document(found)).splitlines()
+
+
+def test_a_finding_says_what_where_and_the_way_out():
+    found = BAD.at(Place("a.py").at_line(3, 5), "It says BAD.", snippet="x = BAD")
+    assert said(report(found))[:5] == [
+        "high     LEY901 a.py:3:5",
+        "         It says BAD.",
+        "         | x = BAD",
+        "         → Say `good`.",
+        "         bad-word (CWE-502, CVE-2025-32434)",
+    ]
+
+
+def test_nothing_of_a_hostile_name_or_snippet_reaches_the_terminal():
+    assert all(line.isprintable() for line in said(full()))
+
+
+def test_a_long_snippet_is_cut():
+    lines = said(report(BAD.at(Place("a"), "", snippet="x\n" * 20)))
+    assert sum(line == "         | x" for line in lines) == 8
+    assert "         | … 12 more lines" in lines
+
+
+def test_the_end_says_what_counted_and_what_did_not():
+    lines = said(full())
+    assert "4 findings in 3 files (4.9 KiB) in 1.2 s: 2 high, 1 medium, 1 low." in lines
+    assert "1 time something could not be looked at, so the audit is not whole." in lines
+    assert "Accepted and not counted: 1 by comments in the files, 1 by the baseline." in lines
+    assert "Left out: /work tree/.git (--all looks at them too)." in lines
+    assert lines[-1].startswith("`leyden explain LEY901`")
+
+
+def test_a_clean_audit_is_one_line_and_what_was_not_counted():
+    assert said(report())[0] == "Nothing found in 3 files (4.9 KiB) in 1.2 s."
+    quiet = said(report(SPECIAL.at(Place("a"), "")))
+    assert "Below the severity low and not counted: 1 (--severity info shows them)." in quiet
+    assert "pipe" in "".join(said(report(SPECIAL.at(Place("a"), "A pipe."), threshold=Severity.INFO)))
