@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from leyden.cli.command import Command
 
-# Keys bring the cryptography package, which is slow to import: each action does it itself, so that others need not wait.
+# Keys bring the cryptography package, which is slow to import: each action does it itself, so that others do not wait.
 
 HELP = "Show, renew, trust or revoke the keys that checkpoints are sealed with."
 
