@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.checkpoint_journal import saves_so_far
 from leyden.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from leyden.callbacks.lr_monitor import LearningRateMonitor, check_loggers
 from leyden.callbacks.model_checkpoint import ModelCheckpoint
@@ -162,7 +163,9 @@ def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
     """The last checkpoint of each saver: what it made itself, or the newest in its directory, of an earlier process."""
     paths = [saver.last_model_path for saver in savers]
     earlier = [path for saver in savers for path in saver.last_checkpoints(trainer)]
-    return [*paths, *sorted(earlier, key=lambda path: Path(path).stat().st_mtime_ns, reverse=True)]
+    if len(earlier) > 1:  # clocks may run backwards, so the time of a file decides only where nothing else does
+        earlier.sort(key=lambda path: (saves_so_far(Path(path)), Path(path).stat().st_mtime_ns), reverse=True)
+    return [*paths, *earlier, *(saver.first_checkpoint(trainer) for saver in savers)]
 
 
 def _listed(given: Any) -> list[Any]:

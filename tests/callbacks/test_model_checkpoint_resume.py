@@ -26,7 +26,8 @@ def saver(directory: Path, **settings: Any) -> ModelCheckpoint:
 def ranking(checkpoint: ModelCheckpoint) -> dict[str, Any]:
     """Everything a checkpoint callback tells, with paths relative to its directory."""
     state = checkpoint.state_dict()
-    return state | {"best_k_models": list(state["best_k_models"].items()), "dirpath": None}
+    own = {name: state["leyden"][name] for name in ("saved_step", "awaits_metric")}
+    return state | {"best_k_models": list(state["best_k_models"].items()), "dirpath": None, "leyden": own}
 
 
 def run_until(root: Path, fails_at: int, *callbacks: Callback, **how: Any) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
 from typing import final
 
+from leyden.callbacks.checkpoint_journal import digest_of
 from leyden.errors import PathError
-from leyden.security.paths import beneath, private_directory, relink, replacing
+from leyden.security.paths import beneath, private_directory, relink, replacing, sweep
 
 
 @final
@@ -19,7 +21,7 @@ class CheckpointFiles:
     def __init__(self, dirpath: str) -> None:
         self.dirpath = dirpath
         self.root = Path(dirpath or ".").absolute()  # stays where it is, should the process change its directory
-        self._own: set[str] = set()
+        self._own: dict[str, str | None] = {}  # with the digest that the file had, if it has digests at all
         self._kept: set[str] = set()
 
     def name(self, path: str) -> str:
@@ -43,12 +45,29 @@ class CheckpointFiles:
         return (beneath(self.root, parent) if parent else self.root.resolve()) / leaf
 
     def owns(self, name: str) -> bool:
-        """Was the file written by this run, or by the one that it goes on from?"""
-        return name in self._own
+        """Was the file written by this run, or by the one that it goes on from? Not if somebody has replaced it."""
+        if name not in self._own:
+            return False
+        digest = self._own[name]
+        return digest is None or digest == digest_of(self.place(name))
 
-    def claim(self, name: str) -> None:
-        """The file was written by this run, or by the one that it goes on from."""
-        self._own.add(name)
+    def claim(self, name: str, digest: str | None = None) -> None:
+        """The file was written by this run, or by the one that it goes on from; ``digest`` says what it was."""
+        self._own[name] = digest
+
+    def claim_written(self, name: str) -> None:
+        """This run has just written the file."""
+        path = self.place(name)
+        self.claim(name, None if path.is_symlink() else digest_of(path))
+
+    def digests(self, names: Iterable[str]) -> dict[str, str]:
+        """The digests of those files of this run's own that have one."""
+        return {name: digest for name in names if (digest := self._own.get(name)) is not None}
+
+    def sweep(self) -> None:
+        """Delete temporary files of processes that died while they wrote to the directory."""
+        if self.root.is_dir():
+            sweep(self.root)
 
     def keep(self, file: Path) -> None:
         """Never delete this file: the user named it to resume from."""
@@ -65,10 +84,10 @@ class CheckpointFiles:
 
     def remove(self, name: str) -> None:
         """Delete a checkpoint that is this run's own and no longer wanted; leave any other alone."""
-        if name not in self._own or name in self._kept:
+        if name in self._kept or not self.owns(name):
             return
         path = self.place(name)
-        self._own.discard(name)
+        del self._own[name]
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             return
@@ -90,4 +109,4 @@ class CheckpointFiles:
         except (OSError, NotImplementedError):
             with wanted.open("rb") as source, replacing(path) as copy:
                 shutil.copyfileobj(source, copy)
-        self.claim(name)
+        self.claim_written(name)

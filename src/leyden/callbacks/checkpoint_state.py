@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +80,7 @@ def claim(
     base: Path | None,
     resumed: Path | None,
     extension: str,
+    digests: Mapping[str, str],
 ) -> tuple[Standing, list[str]] | None:
     """Take over the checkpoints of a saved standing that lie where this run's own do, and may then be deleted by it.
 
@@ -91,6 +92,7 @@ def claim(
             Lightning's, whose paths begin with the directory.
         resumed: the checkpoint from which the run goes on; its directory may have been moved as a whole.
         extension: what names of checkpoints end with.
+        digests: of the files, by name, as far as the file knows them.
 
     Returns:
         The standing with the paths of this run, and those that lie elsewhere and were left out; None if this run's
@@ -105,16 +107,17 @@ def claim(
 
     def taken(path: str) -> str:
         name = path.removeprefix(prefix)
-        if not _belongs(name, files, extension):
+        if not belongs(name, files, extension):
             left.append(path)
             return ""
-        files.claim(name)
+        files.claim(name, digests.get(name))
         return files.path(name)
 
     return standing.moved(taken), left
 
 
-def _belongs(name: str, files: CheckpointFiles, extension: str) -> bool:
+def belongs(name: str, files: CheckpointFiles, extension: str) -> bool:
+    """Could it be the name of a checkpoint beneath the directory?"""
     try:
         files.place(name)
     except PathError:

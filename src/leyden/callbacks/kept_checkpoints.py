@@ -15,6 +15,7 @@ from torch import Tensor
 from leyden.callbacks import topk
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.checkpoint_files import CheckpointFiles
+from leyden.callbacks.checkpoint_journal import Journal, first_of_a_run
 from leyden.callbacks.checkpoint_names import last_names, render
 from leyden.callbacks.checkpoint_settings import check_what, check_where, default_directory
 from leyden.callbacks.checkpoint_state import Standing
@@ -79,6 +80,10 @@ class KeptCheckpoints(Checkpoint):
         self._saved_step = 0  # the optimizer step of the newest checkpoint
         self._last_checkpoint_saved = ""
         self._opened: CheckpointFiles | None = None
+        self._journal = Journal()
+        self._nonce = ""  # tells this run from others that went on from the same checkpoint
+        self._replaced: list[str] = []  # to be deleted once the last checkpoint no longer links to it
+        self._redone: dict[int, str] = {}  # by step: checkpoints of a run that died, which this one makes once more
         self._stand(Standing.empty(torch.tensor(topk.worst_possible(self.mode))))
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
@@ -93,7 +98,7 @@ class KeptCheckpoints(Checkpoint):
             self._save_newest(trainer, monitor_candidates)
             return
         current = monitor_candidates[self.monitor]
-        if self.check_monitor_top_k(trainer, current):
+        if self._redone_now(trainer) or self.check_monitor_top_k(trainer, current):
             self._update_best_and_save(current, trainer, monitor_candidates)
         elif self.verbose:
             place = f"not among the best {self.save_top_k}"
@@ -101,13 +106,14 @@ class KeptCheckpoints(Checkpoint):
 
     def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
         """Save a checkpoint that is among the best and delete the one that no longer is. Subclasses may override it."""
-        leaving = topk.leaving(self.best_k_models, self.save_top_k, self.mode)
+        leaving = self._redone_now(trainer) or topk.leaving(self.best_k_models, self.save_top_k, self.mode)
         path = self._free_path(trainer, monitor_candidates, None, leaving)
         # Copied, since whoever logged it may go on counting in it. NaN is kept while there is nothing better.
         score = torch.tensor(topk.worst_possible(self.mode)) if current.isnan() else current.detach().clone()
         with self._undone_on_error():
             self._stand(self._standing().entered(path, score, leaving, self.save_top_k, self.mode))
-            self._write(trainer, path)
+            self._write(trainer, path, leaving)
+        self._redone.pop(trainer.global_step, None)
         if self.verbose:
             best = f"best {self.best_model_score:.5f}"
             rank_zero_info(f"Step {trainer.global_step}: {self.monitor} = {current:.5f} ({best}), saved as {path}.")
@@ -117,13 +123,13 @@ class KeptCheckpoints(Checkpoint):
         previous = self.best_model_path
         with self._undone_on_error():
             self.best_model_path = self._free_path(trainer, metrics, None, previous)
-            self._write(trainer, self.best_model_path)
+            self._write(trainer, self.best_model_path, previous if self.save_top_k == 1 else None)
         if self.save_top_k == 1:
             self._remove_replaced(trainer, previous, self.best_model_path)
 
     def _save_beside_the_best(self, trainer: Trainer, metrics: dict[str, Tensor]) -> None:
         with self._undone_on_error():
-            self._write(trainer, self._free_path(trainer, metrics, None, None))
+            self._write(trainer, self._free_path(trainer, metrics, None, None), None)
 
     def _save_last_checkpoint(self, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
         """Write or link the last checkpoint, if it is wanted."""
@@ -135,16 +141,25 @@ class KeptCheckpoints(Checkpoint):
             if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
                 files = self._files
                 files.link(files.name(self.last_model_path), files.name(self._last_checkpoint_saved))
+                self._journal = self._journal.ends(complete=True)
             else:
-                self._write(trainer, self.last_model_path)
+                self._write(trainer, self.last_model_path, previous, last=True)
         self._remove_replaced(trainer, previous, self.last_model_path)
+        replaced, self._replaced = self._replaced, []
+        for path in replaced:
+            if self._files.owns(self._files.name(path)):
+                self._remove_checkpoint(trainer, path)
 
-    def _write(self, trainer: Trainer, path: str) -> None:
+    def _write(self, trainer: Trainer, path: str, replaced: str | None, last: bool = False) -> None:
         files, name = self._files, self._files.name(path)
         files.prepare(name)
-        self._saved_step = trainer.global_step  # before the file is made, which has to say so
+        # All of this before the file is made, which has to say so.
+        self._saved_step = trainer.global_step
+        leaving = [files.name(replaced)] if replaced and replaced != path else []
+        self._journal = self._journal.begins(name, leaving, self._nonce, goes_on=last)
         self._save_checkpoint(trainer, path)
-        files.claim(name)
+        self._journal = self._journal.ends(complete=last or not self.save_last)
+        files.claim_written(name)
         self._last_checkpoint_saved = path
         if trainer.is_global_zero:
             for logger in trainer.loggers:
@@ -159,19 +174,28 @@ class KeptCheckpoints(Checkpoint):
         self._files.remove(self._files.name(filepath))
 
     def _remove_replaced(self, trainer: Trainer, previous: str | None, current: str) -> None:
-        if previous and previous != current and self._files.owns(self._files.name(previous)):
+        if not previous or previous == current:
+            return
+        if self.save_last == "link" and current != self.last_model_path:
+            self._replaced.append(previous)
+        elif self._files.owns(self._files.name(previous)):
             self._remove_checkpoint(trainer, previous)
 
     @contextmanager
     def _undone_on_error(self) -> Iterator[None]:
         """A checkpoint that could not be written leaves nothing behind that says it was."""
-        before, step = self._standing(), self._saved_step
+        before, step, journal = self._standing(), self._saved_step, self._journal
         try:
             yield
         except BaseException:
             self._stand(before)
-            self._saved_step = step
+            self._saved_step, self._journal = step, journal
             raise
+
+    def _redone_now(self, trainer: Trainer) -> str | None:
+        """The checkpoint of this very step that a run which died has left, if it is still among the best."""
+        path = self._redone.get(trainer.global_step)
+        return path if path in self.best_k_models else None
 
     def file_exists(self, filepath: str | os.PathLike[str], trainer: Trainer) -> bool:
         """Is there anything under this name, be it a link that leads nowhere?"""
@@ -201,8 +225,10 @@ class KeptCheckpoints(Checkpoint):
     def _free_path(
         self, trainer: Trainer, metrics: dict[str, Tensor], filename: str | None, replaced: str | None
     ) -> str:
-        """A path that is unused, or that of the checkpoint to be replaced."""
+        """A path that is unused, or that of the checkpoint to be replaced, unless somebody else has replaced it."""
         path = self.format_checkpoint_name(metrics, filename)
+        if replaced and self.enable_version_counter and not self._files.owns(self._files.name(replaced)):
+            replaced = None
         version = self.STARTING_VERSION
         while self.enable_version_counter and path != replaced and self.file_exists(path, trainer):
             path = self.format_checkpoint_name(metrics, filename, ver=version)
@@ -216,8 +242,16 @@ class KeptCheckpoints(Checkpoint):
         """Paths of all last checkpoints in the directory, whoever wrote them."""
         root = Path(self.dirpath if self.dirpath is not None else default_directory(trainer))
         names = last_names(self.CHECKPOINT_NAME_LAST, self.CHECKPOINT_JOIN_CHAR, self.FILE_EXTENSION)
-        found = root.rglob(f"*{self.FILE_EXTENSION}") if root.is_dir() else ()
-        return {str(path) for path in found if names.fullmatch(path.relative_to(root).as_posix())}
+        return {str(path) for path in self._all_in(root) if names.fullmatch(path.relative_to(root).as_posix())}
+
+    def first_checkpoint(self, trainer: Trainer) -> str:
+        """The first checkpoint of a run that died before it could write its last; "" if that is not how things are."""
+        root = Path(self.dirpath if self.dirpath is not None else default_directory(trainer)).absolute()
+        return first_of_a_run(root, self._all_in(root), self.state_key) if self.save_last else ""
+
+    def _all_in(self, root: Path) -> list[Path]:
+        """All checkpoints in a directory, whoever wrote them."""
+        return sorted(root.rglob(f"*{self.FILE_EXTENSION}")) if root.is_dir() else []
 
     def to_yaml(self, filepath: str | os.PathLike[str] | None = None) -> None:
         """Write the best checkpoints and their scores to a YAML file, by default beside them."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -11,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
+from leyden.callbacks.checkpoint_journal import Journal, descendants, digest_of, read_journal, saves_so_far
 from leyden.callbacks.checkpoint_settings import check_when, default_directory
-from leyden.callbacks.checkpoint_state import claim, read_standing
+from leyden.callbacks.checkpoint_state import belongs, claim, read_standing
 from leyden.callbacks.checkpoint_timing import Timing
 from leyden.callbacks.kept_checkpoints import KeptCheckpoints
 from leyden.callbacks.monitored import not_logged
@@ -95,6 +98,8 @@ class ModelCheckpoint(KeptCheckpoints):
         )
         self._base = Path.cwd()  # the trainer's root, to which dirpath is relative in a file
         self._resumed: Path | None = None
+        self._named: Path | None = None  # the same, where it is a link
+        self._leaving: list[str] = []  # what the run from which this one goes on had replaced, and perhaps not deleted
         self._warned = False
         self._next_last = ""  # the last checkpoint that will stand beside the one being written
 
@@ -117,23 +122,37 @@ class ModelCheckpoint(KeptCheckpoints):
         if self.dirpath is None:
             self.dirpath = default_directory(trainer)
         self._base = Path(trainer.default_root_dir).resolve()
-        self._resumed = None
+        self._resumed = self._named = None
         if stage != "fit":
             return
+        self._redone, self._leaving = {}, []
         self._timing.awaits_metric = False
         if trainer.global_step < self._saved_step:  # saved by another run of this callback
             self._saved_step = 0
         if trainer.ckpt_path is not None:
-            self._resumed = Path(trainer.ckpt_path).resolve()
+            given = Path(trainer.ckpt_path)
+            self._resumed, self._named = given.resolve(), given.parent.resolve() / given.name
             self._files.keep(self._resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
         self._timing.start(trainer.global_step, monotonic(), self.monitor if self.save_top_k != 0 else None)
         self._last_checkpoint_saved, self._warned = "", False
+        self._tidy(trainer)
         root = self._files.root
         fresh = self.save_top_k != 0 and self._resumed is None and not trainer.fast_dev_run
         if fresh and root.is_dir() and any(root.iterdir()):
             warn(f"The directory of the checkpoints, {root}, is not empty. What is there stays as it is.")
+
+    def _tidy(self, trainer: Trainer) -> None:
+        """Clear away what processes that died have left, if it is surely this run's own, or nobody's any more."""
+        self._files.sweep()
+        for name in self._leaving:
+            if self._files.owns(name):
+                self._remove_checkpoint(trainer, self._files.path(name))
+        self._leaving = []
+        if self._resumed is None:  # a new run beside others
+            earlier = [saves_so_far(Path(path)) for path in self.last_checkpoints(trainer)]
+            self._journal = Journal(count=max([self._journal.count, *earlier]))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._timing.by_batch and self._timing.after_batch(trainer, self._saved_step, monotonic()):
@@ -197,11 +216,17 @@ class ModelCheckpoint(KeptCheckpoints):
         files, standing = self._files, self._standing()
         if self._next_last:
             standing = standing._replace(last_model_path=self._next_last)
+        known = [path for path in (*standing.best_k_models, standing.best_model_path, standing.last_model_path) if path]
         return {
             "monitor": self.monitor,
             "dirpath": None if self.dirpath is None else os.path.relpath(files.root.resolve(), self._base),
             **standing.moved(files.name)._asdict(),
-            "leyden": {"saved_step": self._saved_step, "awaits_metric": self._timing.awaits_metric},
+            "leyden": {
+                "saved_step": self._saved_step,
+                "awaits_metric": self._timing.awaits_metric,
+                **self._journal.state_dict(),
+                "digests": files.digests([*map(files.name, known), *self._journal.leaving]),
+            },
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -211,18 +236,53 @@ class ModelCheckpoint(KeptCheckpoints):
             FormatError: a value is missing or of the wrong kind.
         """
         saved = SavedState(self.state_key, state_dict)
+        ours = saved.part("leyden")
+        journal, saved_step = read_journal(ours), ours.count("saved_step", 0)
+        awaits_metric = ours.flag("awaits_metric", False)
+        if not self._take(saved, journal, self._resumed):
+            return
+        self._saved_step, self._timing.awaits_metric = saved_step, awaits_metric
+        self._journal, self._nonce = journal.resumed(), secrets.token_hex(8)
+        if self._resumed_by_last:
+            self._take_what_came_after()
+
+    def _take(self, saved: SavedState, journal: Journal, source: Path | None) -> bool:
+        """Take over the checkpoints that ``source`` knows, if they are in this callback's own directory."""
         standing, directory = read_standing(saved, self.kth_value), saved.optional_text("dirpath")
         ours = saved.part("leyden")
-        saved_step, awaits_metric = ours.count("saved_step", 0), ours.flag("awaits_metric", False)
+        digests = ours.texts_by_name("digests")
+        if journal.file and source is not None and (digest := digest_of(source)) is not None:
+            digests[journal.file] = digest  # which the file itself cannot hold
         base = self._base if "leyden" in saved else None
-        claimed = claim(standing, self._files, directory, base, self._resumed, self.FILE_EXTENSION)
+        claimed = claim(standing, self._files, directory, base, self._resumed, self.FILE_EXTENSION, digests)
         if claimed is None:
             if directory is not None:
                 there = (base or Path()) / directory
                 warn(f"The checkpoints so far are in {there}, not in {self.dirpath}. The ranking begins anew.")
-            return
+            return False
         standing, left = claimed
+        if journal.count and not os.path.lexists(standing.last_model_path):  # of a save that did not come so far
+            standing = standing._replace(last_model_path="")
         self._stand(standing)
-        self._saved_step, self._timing.awaits_metric = saved_step, awaits_metric
+        self._leaving = [name for name in journal.leaving if belongs(name, self._files, self.FILE_EXTENSION)]
+        for name in self._leaving:
+            self._files.claim(name, digests.get(name))
         if left:
             warn(f"{self.state_key} was saved with checkpoints outside {self.dirpath}: {left}. They are forgotten.")
+        return True
+
+    @property
+    def _resumed_by_last(self) -> bool:
+        last = Path(self.last_model_path)
+        return bool(self.last_model_path) and self._named == last.parent.resolve() / last.name
+
+    def _take_what_came_after(self) -> None:
+        """Take over what a run that died had saved since the last checkpoint, which is what this run goes on from."""
+        root = self._files.root.resolve()
+        for found in descendants(root, self._all_in(root), self.state_key, self._journal):
+            saved = SavedState(self.state_key, found.state)
+            last = self.last_model_path
+            if self._take(saved, found.journal, root / found.name):
+                self.last_model_path = last
+                self._redone[saved.part("leyden").count("saved_step", 0)] = self._files.path(found.name)
+                self._journal = replace(self._journal, count=max(self._journal.count, found.journal.count))

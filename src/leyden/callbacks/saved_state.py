@@ -37,6 +37,20 @@ class SavedState:
             self._refuse(key, value, "a string or None")
         return value
 
+    def texts(self, key: str) -> list[str]:
+        """A list of strings, empty where there is none."""
+        value = self._get(key, [])
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            self._refuse(key, value, "a list of strings")
+        return list(value)
+
+    def texts_by_name(self, key: str) -> dict[str, str]:
+        """A dict of strings, empty where there is none."""
+        value = self._get(key, {})
+        if not isinstance(value, Mapping) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+            self._refuse(key, value, "a dict of strings by name")
+        return dict(value)
+
     def flag(self, key: str, default: bool | None = None) -> bool:
         value = self._get(key, default)
         if not isinstance(value, bool):

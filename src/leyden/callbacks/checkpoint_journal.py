@@ -1,0 +1,167 @@
+"""What a checkpoint says of the save that made it, so that a run that was killed in the middle of one can be tidied up.
+
+A save may write two files, one of the best and then the last, and each replaces another that is deleted. What a process
+that died has left of that is found by the files themselves: no order of times, and no list beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+from leyden.callbacks.saved_state import SavedState
+from leyden.checkpoint.load import load
+from leyden.errors import CheckpointError, FormatError
+from leyden.wire.envelope import PREFIX
+
+_DIGEST = 64
+_LARGEST_HEADER = 100_000_000
+
+
+@final
+@dataclass(frozen=True)
+class Journal:
+    """Where a checkpoint stands among the saves of its run."""
+
+    file: str = ""  # the name that it was written under; "" if it was not written by this callback
+    save: str = ""  # the save that it is part of
+    after: str = ""  # the save before it, the newest of which all files were written
+    count: int = 0  # saves so far, over restarts
+    leaving: tuple[str, ...] = ()  # what it replaces, to be deleted once it is written
+
+    def begins(self, file: str, leaving: Iterable[str], nonce: str, goes_on: bool) -> Journal:
+        """A file is about to be written, by a new save or by one that goes on."""
+        leaves = tuple(leaving)
+        if goes_on and self.save != self.after:
+            return replace(self, file=file, leaving=leaves)
+        told = "\0".join((nonce, self.after, str(self.count), file))
+        save = hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
+        return Journal(file, save, self.after, self.count + 1, leaves)
+
+    def ends(self, complete: bool) -> Journal:
+        """The file was written, and perhaps it was the last of its save."""
+        return replace(self, file="", leaving=(), after=self.save if complete else self.after)
+
+    def resumed(self) -> Journal:
+        """A run goes on from the checkpoint of this journal."""
+        before = self.save if self.file else self.after
+        return Journal(save=before, after=before, count=self.count)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "save": self.save,
+            "after": self.after,
+            "count": self.count,
+            "leaving": [*self.leaving],
+        }
+
+
+def read_journal(saved: SavedState) -> Journal:
+    """The journal in the state of a callback; an empty one in a state that has none.
+
+    Raises:
+        FormatError: a value is of the wrong kind.
+    """
+    return Journal(
+        saved.text("file", ""),
+        saved.text("save", ""),
+        saved.text("after", ""),
+        saved.count("count", 0),
+        tuple(saved.texts("leaving")),
+    )
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint that its own journal says was written here, under this name."""
+
+    name: str
+    journal: Journal
+    state: Any
+
+
+def descendants(root: Path, paths: Iterable[Path], key: str, journal: Journal) -> list[Found]:
+    """The checkpoints that were made after the save of ``journal``, by runs that died before their save was complete.
+
+    Args:
+        root: the directory of the checkpoints, to which names are relative.
+        paths: files in it, of which any may be somebody else's.
+        key: the state key of the callback that asks.
+        journal: that of the checkpoint from which the run goes on.
+    """
+    found: list[Found] = []
+    headers = {path: header for path in paths if (header := _header(path))}
+    wanted = [journal.after] if journal.after else []
+    while wanted:
+        after = wanted.pop()
+        for path, header in headers.items():
+            if after.encode() not in header:  # which spares reading the whole tree of most of them
+                continue
+            one = _found(root, path, key)
+            if one is not None and one.journal.after == after and one.journal.save != after and one not in found:
+                found.append(one)
+                wanted.append(one.journal.save)
+    return sorted(found, key=lambda one: one.journal.count)
+
+
+def first_of_a_run(root: Path, paths: Iterable[Path], key: str) -> str:
+    """The path of the only checkpoint that a callback has written, if it was its first save; "" otherwise."""
+    found = [one for path in paths if (one := _found(root, path, key)) is not None]
+    return str(root / found[0].name) if len(found) == 1 and found[0].journal.count == 1 else ""
+
+
+def saves_so_far(path: Path) -> int:
+    """How many saves the runs that led to a checkpoint had made: the order of checkpoints, by no clock."""
+    journals = [_own_part(str(key), state) for key, state in _states(path).items()]
+    return max((journal.count for journal in journals if journal is not None), default=0)
+
+
+def digest_of(path: Path) -> str | None:
+    """The digest that a checkpoint has in its seal; None if this is no file of that format."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8 + len(PREFIX) + _DIGEST)
+    except OSError:
+        return None
+    if start[8:-_DIGEST] != PREFIX:
+        return None
+    return start[-_DIGEST:].decode("ascii", "replace")
+
+
+def _found(root: Path, path: Path, key: str) -> Found | None:
+    name = path.relative_to(root).as_posix()
+    state = _states(path).get(key)
+    part = _own_part(key, state)
+    return Found(name, part, state) if part is not None and part.file == name else None
+
+
+def _own_part(key: str, state: Any) -> Journal | None:
+    """The journal in the state of a callback that saves; None in any other, and in a file that cannot be read."""
+    try:
+        return read_journal(SavedState(key, state).part("leyden"))
+    except FormatError:
+        return None
+
+
+def _states(path: Path) -> dict[Any, Any]:
+    try:
+        states = load(path, verify=False).get("callbacks")
+    except (CheckpointError, OSError):
+        return {}
+    return states if isinstance(states, dict) else {}
+
+
+def _header(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return file.read(length) if length <= _LARGEST_HEADER else b""
+    except OSError:
+        return b""
