@@ -37,11 +37,13 @@ def asked(*given):
 
 
 def training(given, **arguments):
-    return train_data(source(given), trainer(".", **arguments).settings)
+    return train_data(source(given), trainer(".", **arguments).settings, False)
 
 
 def evaluation(given, limit=1.0, check=lambda loaders: None):
-    return EvaluationSource(source(given, name="val_dataloader"), limit, "limit_val_batches", check, 0, (0, State()))()
+    return EvaluationSource(
+        source(given, name="val_dataloader"), limit, "limit_val_batches", check, 0, 0, State(), False
+    )()
 
 
 def answering(answer):
@@ -147,7 +149,7 @@ def test_the_program_is_asked_once():
             return batches(1)
 
     of_module = source(module=Asked(), name="val_dataloader")
-    loaders = EvaluationSource(of_module, 1.0, "limit_val_batches", lambda count: None, 0, (0, State()))
+    loaders = EvaluationSource(of_module, 1.0, "limit_val_batches", lambda count: None, 0, 0, State(), False)
     assert loaders.loaded is None
     assert loaders() is loaders() is loaders.loaded
     assert calls == [1]

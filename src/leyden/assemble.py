@@ -27,7 +27,7 @@ from leyden.loop.optimizers import SchedulerConfig, read_configuration
 from leyden.loop.run import Evaluation, Run, Status, WriteRow
 from leyden.loop.scaling import ScaledOptimizer
 from leyden.loop.schedulers import Schedulers
-from leyden.loop.steps import bound_step, check_step, way_to_device
+from leyden.loop.steps import bound_step, check_step, pulls_batches, way_of_batches
 from leyden.runtime.clip import clip_gradients
 from leyden.runtime.precision import in_precision
 from leyden.settings import Settings
@@ -127,7 +127,9 @@ def assemble_evaluation(
         kind.limit,
         partial(check_step, method, kind.step),
         overfit=settings.overfit_batches if in_fit else 0,
-        renewal=(settings.reload_dataloaders_every_n_epochs if in_fit else 0, parts.state),
+        every=settings.reload_dataloaders_every_n_epochs if in_fit else 0,
+        state=parts.state,
+        pulls=pulls_batches(method),
     )
     return Evaluation(
         stage=kind.stage,
@@ -139,7 +141,7 @@ def assemble_evaluation(
         status=parts.status,
         state=parts.state,
         data=data,
-        to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
+        to_device=way_of_batches(method, module, parts.datamodule, settings.device, settings.precision),
         write=parts.write,
         no_grad=no_grad,
     )
@@ -197,7 +199,7 @@ def assemble_run(
         log=log,
         status=parts.status,
         data=data,
-        to_device=way_to_device(module, parts.datamodule, settings.device, settings.precision),
+        to_device=way_of_batches(module.training_step, module, parts.datamodule, settings.device, settings.precision),
         validation=validation,
         optimizer=optimizer,
         optimizers=optimizers,
@@ -212,7 +214,7 @@ def assemble_run(
         write=parts.write,
         processes=parts.processes,
         step=manual_step if not module.automatic_optimization else closure_step if by_closure else automatic_step,
-        training_step=in_precision(bound_step(module.training_step), settings.precision, settings.device),
+        training_step=in_precision(bound_step(module.training_step, state), settings.precision, settings.device),
         backward=backward
         if scaler is None
         else lambda loss, *args, **kwargs: backward(scaler.scale(loss), *args, **kwargs),

@@ -35,7 +35,7 @@ from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
 from leyden.loop.run import Evaluation, Predictions, Resume, Run, Status
-from leyden.loop.steps import check_step
+from leyden.loop.steps import check_step, pulls_batches
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng, random_states, restore_random_states
 from leyden.runtime.signals import interactive, on_sigterm
@@ -192,7 +192,10 @@ class Session:
         modules = (part for part in self.module.modules() if isinstance(part, Module))  # those inside may log too
         for listener in (*modules, *self.callbacks):
             listener._attached = attached
-        self.hooks.build(self.callbacks, self.module, self.trainer, ORIGINALS, self.log)
+        names = {"train": "training_step"} | {kind.hooks: kind.step for kind in KINDS.values()}
+        steps = {kind: getattr(self.module, name) for kind, name in names.items()}
+        pulled = [kind for kind, step in steps.items() if step is not None and pulls_batches(step)]
+        self.hooks.build(self.callbacks, self.module, self.trainer, ORIGINALS, self.log, pulled)
 
     def _take_callbacks(self) -> None:
         """Add the module's own callbacks; each replaces the trainer's of its type, and those that save stay last."""
@@ -250,7 +253,7 @@ class Session:
         """The training loader, asked for once: before training, or when ``configure_optimizers`` needs its length."""
         if self.asked_training_data is None:
             assert self.train is not None
-            self.asked_training_data = train_data(self.train, self.settings)
+            self.asked_training_data = train_data(self.train, self.settings, pulls_batches(self.module.training_step))
         return self.asked_training_data
 
     def renew_training_data(self) -> None:

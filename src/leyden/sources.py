@@ -79,8 +79,8 @@ class Source:
         return loaders
 
 
-def train_data(source: Source, settings: Settings) -> TrainData:
-    """The training loaders of a run.
+def train_data(source: Source, settings: Settings, pulls: bool) -> TrainData:
+    """The training loaders of a run; ``pulls``: does the step take its batches itself?
 
     Raises:
         DataError: something among them is no loader, or they are to be run one after the other.
@@ -95,7 +95,7 @@ def train_data(source: Source, settings: Settings) -> TrainData:
     if settings.overfit_batches:
         _put_in_order(loaders, source.name, settings.overfit_batches)
     sizes = _sizes(loaders, settings.limit_train_batches, "limit_train_batches")
-    return TrainData(loaders, size_of(loaders.mode, sizes))
+    return TrainData(loaders, size_of(loaders.mode, sizes), pulls)
 
 
 @final
@@ -108,7 +108,9 @@ class EvaluationSource:
         argument: the name of the limit, for messages.
         check_loaders: sees whether the step can run so many loaders.
         overfit: the value of ``overfit_batches`` that they are not shuffled for, or 0.
-        renewal: epochs after which they are asked for anew, or 0, and where the run is.
+        every: epochs after which they are asked for anew, or 0.
+        state: where the run is.
+        pulls: does the step take its batches itself?
     """
 
     def __init__(
@@ -118,7 +120,9 @@ class EvaluationSource:
         argument: str,
         check_loaders: Callable[[int], None],
         overfit: int | float,
-        renewal: tuple[int, State],
+        every: int,
+        state: State,
+        pulls: bool,
     ) -> None:
         self.loaded: EvaluationData | None = None
         self._source = source
@@ -126,7 +130,9 @@ class EvaluationSource:
         self._argument = argument
         self._check_loaders = check_loaders
         self._overfit = overfit
-        self._every, self._state = renewal
+        self._every = every
+        self._state = state
+        self._pulls = pulls
 
     def __call__(self, renew: bool = True) -> EvaluationData:
         state = self._state
@@ -159,7 +165,7 @@ class EvaluationSource:
             loaders.flattened = [without_drop_last(loader) for loader in loaders.flattened]
         if self._overfit:
             _put_in_order(loaders, self._source.name, self._overfit)
-        data = EvaluationData(loaders, _sizes(loaders, self._limit, self._argument))
+        data = EvaluationData(loaders, _sizes(loaders, self._limit, self._argument), pulls=self._pulls)
         self._check_loaders(data.streams)
         return data
 

@@ -20,6 +20,11 @@ def batch_size_of(batch: Any) -> int:
     """
     sizes = _sizes(batch)
     size = next(sizes, None)
+    if size is None and isinstance(batch, Iterator):
+        raise LogError(
+            "The step takes its batches from dataloader_iter itself, so the batch size, which weighs the mean of the "
+            "epoch, is unknown. Say it: self.log(..., batch_size=...)."
+        )
     if size is None:
         raise LogError(
             f"The batch ({type(batch).__name__}) holds no tensor, so its size, which weighs the mean of the epoch, is "

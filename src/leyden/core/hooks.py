@@ -6,7 +6,7 @@ empty function. Callbacks come first, in their order, then the module, whose ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol, final
 
@@ -114,7 +114,15 @@ class Hooks:
         self.test = EvaluationHooks()
         self.predict = EvaluationHooks()
 
-    def build(self, callbacks: Sequence[Any], module: Any, trainer: Any, originals: Originals, log: LogScope) -> None:
+    def build(
+        self,
+        callbacks: Sequence[Any],
+        module: Any,
+        trainer: Any,
+        originals: Originals,
+        log: LogScope,
+        pulled: Collection[str] = (),
+    ) -> None:
         """Look at who overrides what and make each hook's callable.
 
         Args:
@@ -124,6 +132,7 @@ class Hooks:
             trainer: handed to the callbacks, as their signature wants it.
             originals: the functions of the base classes as they were at import.
             log: told the name of the hook while it runs.
+            pulled: of "train" and ``EVALUATIONS``, those whose steps take their batches themselves.
         """
 
         def heard(name: str, listeners: Sequence[Any]) -> list[Hook]:
@@ -150,6 +159,11 @@ class Hooks:
                 setattr(hooks, event, chain(name, heard(name, callbacks), answered(name), [], log))
             hooks.model_eval = answered(f"on_{kind}_model_eval")
             hooks.model_train = answered(f"on_{kind}_model_train") if kind != "predict" else None
+            if kind in pulled:
+                hooks.batch_start, hooks.batch_end = of_pulled(hooks.batch_start, 0), of_pulled(hooks.batch_end, 1)
+        if "train" in pulled:
+            self.on_train_batch_start = of_pulled(self.on_train_batch_start, 0)
+            self.on_train_batch_end = of_pulled(self.on_train_batch_end, 1)
 
 
 class Originals(NamedTuple):
@@ -187,6 +201,20 @@ def chain(name: str, first: list[Hook], answer: Hook | None, last: list[Hook], l
         return result
 
     return call_all
+
+
+def of_pulled(hook: Hook, place: int) -> Hook:
+    """The hook of a batch, where the loop has what the step takes its batches from: it sees the last that was taken.
+
+    ``place`` is that of the batch among the arguments; its number and that of the loader may follow.
+    """
+    if hook is nobody:
+        return nobody
+
+    def told(*args: Any) -> Any:
+        return hook(*args[:place], *args[place].last_taken[: len(args) - place])
+
+    return told
 
 
 def within(log: LogScope, name: str, method: Hook) -> Hook:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from bisect import bisect
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import accumulate, islice
 from math import inf
 from typing import Any, final
 
@@ -21,6 +23,7 @@ from leyden.data.position import (
     set_states,
     tell_epoch,
 )
+from leyden.data.pulled import Pulled
 from leyden.data.samples import NotedBatches, noted
 from leyden.errors import DataError, MismatchError
 from leyden.runtime.seed import random_states, restore_random_states
@@ -40,11 +43,17 @@ def check_loader(loader: Any, name: str) -> None:
 
 @final
 class TrainData:
-    """The training loaders with their limit and the position to resume from."""
+    """The training loaders with their limit and the position to resume from.
 
-    def __init__(self, loader: Any, size: int | float) -> None:
+    Where the step takes its batches itself, ``batches`` gives what it takes them from in the place of a batch.
+    """
+
+    def __init__(self, loader: Any, size: int | float, pulls: bool = False) -> None:
         self.combined = loader if isinstance(loader, CombinedLoader) else CombinedLoader(loader, "max_size_cycle")
         self.size = size
+        self._pulls = pulls
+        self._pulled: Pulled | None = None
+        self._pulled_before = 0  # batches that were taken of this epoch before the run was resumed
         self._opened = False  # is there an iterator that nobody has taken a batch of?
         self._iterator: Iterator[Any] = iter(())
         self._places: list[Place] = []  # where it is in each loader; [] between epochs
@@ -80,6 +89,19 @@ class TrainData:
 
     def batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
         """Batches from number ``start`` of the epoch: (index, batch, is it the last)."""
+        return self._pulled_batches(start, epoch) if self._pulls else self._given_batches(start, epoch)
+
+    def _pulled_batches(self, start: int, epoch: int) -> Iterator[tuple[int, Any, bool]]:
+        taken, self._pulled_before = self._pulled_before, 0
+        with closing(self._given_batches(taken, epoch)) as given:
+            self._pulled = Pulled((((batch, index, 0), last) for index, batch, last in given), taken)
+            index = start
+            while not self._pulled.done:
+                yield index, self._pulled, index + 1 == self.size
+                index += 1
+        self._pulled = None
+
+    def _given_batches(self, start: int, epoch: int) -> Generator[tuple[int, Any, bool], None, None]:
         if not self._opened:
             self.open(epoch)
         self._opened = False
@@ -116,7 +138,8 @@ class TrainData:
         """What is needed to find the position again: the loaders' own states, and those their order was drawn from."""
         generators = [generator.get_state() for generator in generators_of(self.combined.flattened)]
         position = self._before_ahead or {"loaders": self._in_loaders(), "ahead": None}
-        return {"inside": bool(self._places), "generators": generators, **position}
+        pulled = {} if self._pulled is None else {"pulled": self._pulled.taken}
+        return {"inside": bool(self._places), "generators": generators, **position, **pulled}
 
     def _in_loaders(self) -> list[dict[str, Any]]:
         loaders = self.combined.flattened
@@ -152,6 +175,8 @@ class TrainData:
             )
         now = checked_states(loaders, position.generators)
         if position.inside:
+            if self._pulls:
+                start = self._pulled_before = position.pulled
             for loader, place in zip(loaders, position.loaders, strict=True):
                 for drawn in filter(None, (place.begun, place.first)):
                     checked_states([loader], drawn.generators)  # all of them before anything changes
@@ -204,8 +229,10 @@ class EvaluationData:
         loaders: CombinedLoader,
         sizes: list[int | float],
         notes: Sequence[NotedBatches | None] | None = None,
+        pulls: bool = False,
     ) -> None:
         self.combined = loaders
+        self._pulls = pulls  # does the step take its batches itself?
         self.sizes = sizes  # batches taken of each loader
         self._notes = notes
 
@@ -220,7 +247,9 @@ class EvaluationData:
         return len(self.sizes) if self.combined.mode == "sequential" else 1
 
     def noting_samples(self) -> EvaluationData:
-        """The same batches, with what tells of which samples they are made."""
+        """The same batches, with what tells of which samples they are made, unless the step takes them itself."""
+        if self._pulls:
+            return self
         pairs = [noted(loader) for loader in self.combined.flattened]
         loaders = CombinedLoader(self.combined.iterables, self.combined.mode)
         loaders.flattened = [loader for loader, _ in pairs]
@@ -233,7 +262,8 @@ class EvaluationData:
 
     def limited(self, count: float) -> EvaluationData:
         """The same loaders with at most ``count`` batches of each."""
-        return EvaluationData(self.combined, [size if size <= count else int(count) for size in self.sizes])
+        sizes = [size if size <= count else int(count) for size in self.sizes]
+        return EvaluationData(self.combined, sizes, pulls=self._pulls)
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, int, int]]:
         """(batch, index, loader) for all batches; the iterator of the first loader is made at the call."""
@@ -244,7 +274,16 @@ class EvaluationData:
             batches = one_by_one(loaders, self.sizes, self._warn_of_nothing)
         else:
             batches = ((batch, index, 0) for index, batch in enumerate(self.combined.side_by_side()))
-        return _one_ahead(batches) if size == inf else islice(batches, int(size))
+        batches = _one_ahead(batches) if size == inf else islice(batches, int(size))
+        return self._pulled(batches, size) if self._pulls else batches
+
+    def _pulled(self, batches: Iterator[Any], size: float) -> Iterator[tuple[Any, int, int]]:
+        pulled = Pulled((place, number + 1 == size) for number, place in enumerate(batches))
+        ends = list(accumulate(self.sizes if self.streams > 1 else [inf]))
+        index = 0
+        while not pulled.done:
+            yield pulled, index, bisect(ends, pulled.taken)  # the loader that the next batch comes from
+            index += 1
 
     def _warn_of_nothing(self, number: int) -> None:
         _warn_of_nothing(f"loader {number} of the evaluation", self.combined.flattened[number])

@@ -59,6 +59,7 @@ class Position(NamedTuple):
     loaders: list[InLoader]
     generators: list[object]  # the loaders' random states as they were
     ahead: object  # the global random states before the batch that was read ahead; None if there was none
+    pulled: int = 0  # batches that a step has taken itself, where it does
 
     @classmethod
     def read(cls, saved: object) -> Position:
@@ -71,10 +72,20 @@ class Position(NamedTuple):
             case {"inside": bool(inside), "loaders": list(loaders), "generators": list(now), "ahead": ahead}:
                 read = [InLoader.read(one) for one in loaders]
                 if all((one.begun is not None) is inside for one in read):
-                    return cls(inside, read, now, ahead)
+                    return cls(inside, read, now, ahead, _pulled(saved))
                 raise _malformed()
             case _:
                 raise _malformed()
+
+
+def _pulled(saved: object) -> int:
+    match saved:
+        case {"pulled": int(pulled)} if pulled >= 0:
+            return pulled
+        case {"pulled": _}:
+            raise _malformed()
+        case _:
+            return 0
 
 
 def random_of(loader: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from leyden.core.hooks import Hook
 from leyden.core.metrics import floats
+from leyden.data.pulled import NoBatchError
 from leyden.loop.run import Evaluation
 
 
@@ -41,7 +42,11 @@ def evaluate(ev: Evaluation, most: float | None = None) -> list[dict[str, float]
                 log.begin_batch(batch, loader)
                 hooks.batch_start(*place)
                 log.hook = ev.step_name
-                output = ev.step(*place)
+                try:
+                    output = ev.step(*place)
+                except NoBatchError:
+                    log.hook = None
+                    break
                 log.hook = None
                 hooks.batch_end(output, *place)
                 if most is None and (metrics := log.step_metrics()):

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from leyden.core.described import described
 from leyden.core.stage import RunningStage
 from leyden.core.warnings import warn
+from leyden.data.pulled import NoBatchError
 from leyden.errors import ModuleError
 from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
@@ -74,7 +75,11 @@ def train_batches(run: Run) -> None:
                 break
             plan = run.plan  # a hook may have changed the number of batches to a step
             closes = plan.closes_window(index, last)
-            output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
+            try:
+                output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
+            except NoBatchError:
+                log.hook = None
+                break
             run.schedulers.after_batch(state, index, closes)
             state.count_batch(closes)  # counted before anyone can save: a resume never replays
             if plan.val_seconds < inf:

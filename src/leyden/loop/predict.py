@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leyden.data.pulled import NoBatchError
 from leyden.loop.evaluate import evaluation_mode
 from leyden.loop.run import Evaluation, Predictions
 
@@ -28,7 +29,11 @@ def predict(ev: Evaluation, made: Predictions) -> None:
                 place = (batch, index, loader) if several else (batch, index)
                 hooks.batch_start(*place)
                 log.hook = ev.step_name
-                output = ev.step(*place)
+                try:
+                    output = ev.step(*place)
+                except NoBatchError:
+                    log.hook = None
+                    break
                 log.hook = None
                 hooks.batch_end(output, *place)
                 made.keep(loader, output)
