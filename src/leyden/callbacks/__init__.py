@@ -11,6 +11,7 @@ from leyden.callbacks.model_summary import ModelSummary
 from leyden.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
 from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.callbacks.progress_bar import ProgressBar
+from leyden.callbacks.pruning import ModelPruning
 from leyden.callbacks.rich_model_summary import RichModelSummary
 from leyden.callbacks.rich_progress import RichProgressBar
 from leyden.callbacks.timer import Timer
@@ -27,6 +28,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateMonitor",
     "ModelCheckpoint",
+    "ModelPruning",
     "ModelSummary",
     "OnExceptionCheckpoint",
     "ProgressBar",
