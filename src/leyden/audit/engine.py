@@ -13,7 +13,6 @@ from typing import Final, final
 from leyden.audit.finding import Accepted, Finding, Limits, Record, Source
 from leyden.audit.fingerprint import Fingerprints, label
 from leyden.audit.look import Job, look
-from leyden.audit.pool import Pool
 from leyden.audit.suppress import Suppression, in_settings
 from leyden.audit.walk import Found, Walk, beneath
 
@@ -101,6 +100,8 @@ def _here(items: Iterable[Found | Finding], orders: Orders, sources: Sequence[So
 
 def _away(items: Iterable[Found | Finding], orders: Orders, worker: Sequence[str]) -> Iterator[Answer | None]:
     """Batches go to the workers; what the walk itself found waits for its turn."""
+    from leyden.audit.pool import Pool  # here, since a few small files never need it
+
     between: dict[int, list[Finding]] = {}  # by the number of files before it
     sizes: dict[int, int] = {}
     given = taken = 0

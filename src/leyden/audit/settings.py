@@ -5,7 +5,6 @@ It is never read from what is audited: a stranger's project does not say how it 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -139,6 +138,8 @@ def _date(value: object, what: str) -> date | None:
 def _check_keys(table: Mapping[str, object], known: Sequence[str], what: str) -> None:
     for key in table:
         if key not in known:
+            import difflib  # here, since it is seldom needed and slow to import
+
             close = difflib.get_close_matches(key, known, 1)
             hint = f"Did you mean {close[0]}?" if close else f"It knows {', '.join(known)}."
             raise SettingsError(f"{what} has the key {key[:40]!r}, which means nothing. {hint}")

@@ -7,11 +7,23 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from leyden._version import __version__
+from leyden.cli.audit import AUDIT
 from leyden.cli.command import Command
 from leyden.cli.demo import DEMO
+from leyden.cli.explain import EXPLAIN
+from leyden.cli.key import KEY
+from leyden.cli.sign import SIGN
+from leyden.cli.verify import VERIFY
 from leyden.errors import LeydenError
 
-COMMANDS: dict[str, Command] = {"demo": DEMO}
+COMMANDS: dict[str, Command] = {
+    "audit": AUDIT,
+    "demo": DEMO,
+    "explain": EXPLAIN,
+    "key": KEY,
+    "sign": SIGN,
+    "verify": VERIFY,
+}
 
 FAILED = 2  # the command could not do its work; 1 is its answer "no"
 INTERRUPTED = 130  # as a shell reports it

@@ -152,7 +152,8 @@ def _rules(rules: list[Rule]) -> str:
             for name, address in references(rule)
         )
         parts.append(
-            f'<details id="{text(rule.id)}"><summary>{text(rule.id)} {text(rule.name)}: {marked(rule.title)}</summary>\n'
+            f'<details id="{text(rule.id)}"><summary>{text(rule.id)} {text(rule.name)}: '
+            f"{marked(rule.title)}</summary>\n"
             f"<p>{marked(rule.why)}</p>\n<p>{marked(rule.mend)}</p>\n<p>{links}</p></details>\n"
         )
     return "<section>\n<h2>Rules</h2>\n" + "".join(parts) + "</section>\n"

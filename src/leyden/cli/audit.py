@@ -1,0 +1,166 @@
+"""``leyden audit``: look at a project, or at files of strangers, without running any of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from leyden.cli.command import Command
+
+if TYPE_CHECKING:
+    from leyden.audit.engine import Orders
+    from leyden.audit.finding import Severity
+    from leyden.audit.report import Report
+    from leyden.audit.settings import Settings
+
+HELP = "Look for what can run code, leak or be tampered with. Nothing that is looked at is run, imported or unpickled."
+FORMATS: Final = ("text", "json", "sarif", "html", "cyclonedx")
+SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("paths", metavar="PATH", nargs="*", default=["."], help="files and directories (default: this directory)")
+    add("--format", choices=FORMATS, default="text", help="what to write (default: %(default)s)")
+    add("--output", metavar="FILE", type=Path, help="write there and not to standard output")
+    add("--severity", choices=SEVERITIES, help="count and show findings from here on (default: low)")
+    add("--baseline", metavar="FILE", type=Path, help="findings in this file do not count")
+    add("--write-baseline", metavar="FILE", type=Path, help="write the findings to such a file, and end with 0")
+    add("--exclude", metavar="PATTERN", action="append", default=[], help="leave out names or paths such as 'data/*'")
+    add("--all", action="store_true", help="also look at .git, virtual environments and their like")
+    add(
+        "--no-config", action="store_true", help="leave out [tool.leyden.audit] of the pyproject.toml in this directory"
+    )
+    add("--no-suppress", action="store_true", help="comments, settings and baselines accept nothing")
+    jobs = "processes (default: as many as there are cores; 0: only this one)"
+    add("--jobs", metavar="N", type=natural, help=jobs)
+    seconds = "the longest that one file may take (default: %(default)s)"
+    add("--seconds", metavar="N", type=natural, default=60, help=seconds)
+
+
+def natural(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 6:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999")
+    return int(text)
+
+
+def run(options: Namespace) -> int:
+    """Audit and report; the answer is 0 if nothing was found, 1 if something was, 2 if it could not be found out."""
+    from leyden.audit.report import exit_code
+    from leyden.audit.settings import Settings, load
+    from leyden.audit.sources import RULES
+
+    settings = Settings() if options.no_config else load(Path(), tuple(RULES))
+    orders = to_orders(options, settings)
+    threshold = to_severity(options, settings)
+    # Names of files may hold what the terminal's encoding does not have.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        report = perform(options, orders, threshold)
+        deliver(options, report)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe went away, which is its right; nothing more can be told to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    return 0 if options.write_baseline else exit_code(report.counted)
+
+
+def to_orders(options: Namespace, settings: Settings) -> Orders:
+    """What the command line and the settings ask for together."""
+    from leyden.audit import baseline
+    from leyden.audit.engine import Orders, default_jobs
+    from leyden.audit.finding import Limits
+
+    accepted = options.baseline or (Path(settings.baseline) if settings.baseline else None)
+    return Orders(
+        paths=tuple(options.paths),
+        root=os.path.realpath(os.curdir),
+        exclude=(*settings.exclude, *options.exclude),
+        everything=options.all,
+        trusting=not options.no_suppress,
+        digests=options.format == "cyclonedx",
+        jobs=default_jobs() if options.jobs is None else options.jobs,
+        limits=Limits(seconds=float(options.seconds)),
+        suppressions=() if options.no_suppress else settings.suppress,
+        baseline=frozenset() if accepted is None or options.no_suppress else baseline.load(accepted),
+    )
+
+
+def to_severity(options: Namespace, settings: Settings) -> Severity:
+    from leyden.audit.finding import Severity
+
+    return Severity[options.severity.upper()] if options.severity else settings.severity
+
+
+def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
+    """Run the audit; in the format text, findings are shown as they come."""
+    from leyden.audit.engine import Progress, audit
+    from leyden.audit.finding import Artifact, Finding
+    from leyden.audit.formats import text
+    from leyden.audit.report import Report, counts
+    from leyden.audit.sources import RULES, SOURCES
+    from leyden.audit.suppress import today
+    from leyden.audit.worker import command
+    from leyden.cli.audit_screen import Bar, printer
+
+    started, clock = datetime.now(timezone.utc), time.monotonic()
+    streaming = options.format == "text" and options.output is None
+    progress, show = Progress(), printer()
+    bar = Bar(progress)
+    findings: list[Finding] = []
+    artifacts: list[Artifact] = []
+    for record in audit(orders, SOURCES, today=today(), worker=command(), progress=progress, tick=bar.draw):
+        match record:
+            case Artifact():
+                artifacts.append(record)
+            case Finding():
+                findings.append(record)
+                if streaming and counts(record, threshold):
+                    bar.clear()
+                    show(text.finding(record, RULES[record.rule]))
+    bar.clear()
+    report = Report(
+        findings=tuple(findings),
+        artifacts=tuple(artifacts),
+        rules=RULES,
+        paths=orders.paths,
+        root=orders.root,
+        files=progress.files,
+        bytes=progress.bytes,
+        started=started,
+        seconds=time.monotonic() - clock,
+        threshold=threshold,
+        left_out=tuple(progress.left_out),
+    )
+    if streaming:
+        show(text.summary(report))
+    return report
+
+
+def deliver(options: Namespace, report: Report) -> None:
+    """Write what is written at the end: a report that is one document, and a baseline."""
+    if not options.write_baseline and options.output is None and options.format == "text":
+        return  # the findings were shown as they came
+    from leyden.audit import baseline
+    from leyden.audit.formats.table import FORMATTERS
+    from leyden.security.paths import replacing
+
+    if options.write_baseline:
+        with replacing(options.write_baseline) as stream:
+            stream.write(baseline.dumps(report.findings).encode("ascii"))
+    if options.output is not None:
+        with replacing(options.output) as stream:
+            for part in FORMATTERS[options.format](report):
+                stream.write(part.encode("utf-8"))
+    elif options.format != "text":
+        for part in FORMATTERS[options.format](report):
+            sys.stdout.write(part)
+
+
+AUDIT = Command(HELP, arguments, run)

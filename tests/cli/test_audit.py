@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from leyden.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+BROKEN = b"\x80\x04" + b"c" * 30  # a pickle that breaks off
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def audit(*options: str, capsys) -> tuple[int, str]:
+    code = main(["audit", *options])
+    return code, capsys.readouterr().out
+
+
+def test_a_clean_directory_ends_with_0(project, capsys):
+    (project / "notes.txt").write_text("nothing to see")
+    code, shown = audit(capsys=capsys)
+    assert code == 0
+    assert shown.startswith("Nothing found in 1 file (14 bytes)")
+
+
+def test_what_cannot_be_looked_at_ends_with_2(project, capsys):
+    code, shown = audit("missing", capsys=capsys)
+    assert code == 2
+    assert "medium   LEY001 missing" in shown
+    assert "the audit is not whole" in shown
+
+
+def test_findings_below_the_threshold_do_not_count(project, capsys):
+    os.mkfifo(project / "pipe")
+    assert audit(capsys=capsys)[0] == 0
+    code, shown = audit("--severity", "info", capsys=capsys)
+    assert code == 1
+    assert "info     LEY006 ./pipe" in shown
+
+
+def test_the_settings_of_this_directory_count_unless_they_are_left_out(project, capsys):
+    os.mkfifo(project / "pipe")
+    (project / "pyproject.toml").write_text('[tool.leyden.audit]\nseverity = "info"')
+    assert audit(capsys=capsys)[0] == 1
+    assert audit("--no-config", capsys=capsys)[0] == 0
+    (project / "pyproject.toml").write_text('[tool.leyden.audit]\nseverity = "loud"')
+    assert main(["audit"]) == 2
+    assert "severity is 'loud'" in capsys.readouterr().err
+
+
+def test_the_settings_of_what_is_audited_do_not_count(project, capsys):
+    (project / "theirs").mkdir()
+    os.mkfifo(project / "theirs" / "pipe")
+    (project / "theirs" / "pyproject.toml").write_text('[tool.leyden.audit]\nexclude = ["*"]')
+    assert audit("theirs", "--severity", "info", capsys=capsys)[0] == 1
+
+
+def test_a_baseline_accepts_what_was_there(project, capsys):
+    os.mkfifo(project / "pipe")
+    assert audit("--severity", "info", "--write-baseline", "base.json", capsys=capsys)[0] == 0
+    assert audit("--severity", "info", "--baseline", "base.json", capsys=capsys)[0] == 0
+    os.mkfifo(project / "second")
+    code, shown = audit("--severity", "info", "--baseline", "base.json", capsys=capsys)
+    assert code == 1
+    assert "./second" in shown
+    assert "1 by the baseline" in shown
+    assert (
+        audit("--severity", "info", "--baseline", "base.json", "--no-suppress", capsys=capsys)[1].count("LEY006") == 3
+    )
+
+
+@pytest.mark.parametrize("name", ["json", "sarif", "cyclonedx"])
+def test_a_document_is_written_whole(project, capsys, name):
+    os.mkfifo(project / "pipe")
+    code, shown = audit("--format", name, "--severity", "info", capsys=capsys)
+    assert code == 1
+    assert json.loads(shown)
+    assert audit("--format", name, "--severity", "info", "--output", "report", capsys=capsys) == (1, "")
+    assert json.loads((project / "report").read_text()).keys() == json.loads(shown).keys()
+
+
+def test_a_text_or_html_report_goes_to_a_file(project, capsys):
+    assert audit("--output", "report.txt", capsys=capsys) == (0, "")
+    assert (project / "report.txt").read_text().startswith("Nothing found")
+    assert audit("--format", "html", "--output", "report.html", capsys=capsys) == (0, "")
+    assert (project / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_names_are_shown_without_what_a_terminal_would_obey(project, capsys):
+    os.mkfifo(project / os.fsdecode(b"\x1b[2J\xff\n"))
+    shown = audit("--severity", "info", capsys=capsys)[1]
+    assert "./\\x1b[2J\\xff\\n" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("options", [["--format", "pdf"], ["--jobs", "-1"], ["--seconds", "x"], ["--severity", "loud"]])
+def test_a_wrong_call_ends_with_2(options):
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", *options])
+    assert ended.value.code == 2
+
+
+def fresh(*command: str, **options) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=environment, timeout=60, **options
+    )
+
+
+def test_a_reader_that_goes_away_is_no_traceback(project):
+    for number in range(300):
+        os.mkfifo(project / f"{number:0100}")
+    program = "import sys; from leyden.cli.main import main; sys.exit(main(['audit', '--severity', 'info']))"
+    command = f'{sys.executable} -c "{program}" | head -n 1'
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_the_audit_starts_without_what_is_slow_to_import(project):
+    """The budget of 0.3 s as a count: what one audit of a small directory imports."""
+    (project / "a.txt").write_text("x")
+    with zipfile.ZipFile(project / "a.zip", "w") as archive:
+        archive.writestr("b", "x")
+    code = (
+        "import sys; before = set(sys.modules); from leyden.cli.main import main; main(['audit', '.']);"
+        "print(*set(sys.modules) - before)"
+    )
+    shown = fresh("-c", code).stdout.splitlines()[-1].split()
+    packages = {name.partition(".")[0] for name in shown}
+    assert packages & {"torch", "numpy", "safetensors", "cryptography", "yaml", "rich", "tqdm", "asyncio"} == set()
+    assert packages - sys.stdlib_module_names == {"leyden"}
+    assert len(shown) <= 190
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    shown = capsys.readouterr().out
+    for option in ("--format", "--output", "--severity", "--baseline", "--exclude", "--no-config", "--no-suppress"):
+        assert option in shown
+    assert re.search(r"PATH", shown)
