@@ -230,7 +230,10 @@ def test_what_is_pruned_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         fit(tmp_path, pruning)
     assert caplog.messages[:1] == ["Applied `L1Unstructured`. Pruned: 0/8 (0.00%) -> 2/8 (25.00%)"]
-    assert caplog.messages[1].startswith("  bias of Linear(in_features=4, out_features=6, bias=True): 0/6 (0.00%) -> ")
+    layer = (
+        "Applied `L1Unstructured` to `Linear(in_features=4, out_features=6, bias=True).bias` with amount=2. Pruned: "
+    )
+    assert caplog.messages[1].startswith(f"{layer}0 (0.00%) -> ")
 
 
 def test_the_parameters_may_be_named_or_filtered(tmp_path: Path) -> None:

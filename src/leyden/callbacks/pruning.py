@@ -124,7 +124,7 @@ class ModelPruning(Callback):
             for module, name in self._parameters_to_prune:
                 self.pruning_fn(module, name=name, amount=amount)
         if self._verbose:
-            self._log_sparsity(before, [_pruned(*one) for one in self._parameters_to_prune])
+            self._log_sparsity(before, [_pruned(*one) for one in self._parameters_to_prune], amount)
 
     def apply_lottery_ticket_hypothesis(self) -> None:
         """Set the parameters to what they were before training; what is pruned stays so."""
@@ -228,14 +228,17 @@ class ModelPruning(Callback):
         if _says(self._use_lottery_ticket_hypothesis, epoch):
             self.apply_lottery_ticket_hypothesis()
 
-    def _log_sparsity(self, before: list[tuple[int, int]], after: list[tuple[int, int]]) -> None:
+    def _log_sparsity(self, before: list[tuple[int, int]], after: list[tuple[int, int]], amount: Amount) -> None:
+        # Programs read these lines, as they are in Lightning, to follow how much is pruned.
         total = sum(size for _, size in after)
-        old, new = sum(zeros for zeros, _ in before), sum(zeros for zeros, _ in after)
-        # Programs read this line of Lightning's to follow how much is pruned.
-        rank_zero_info(f"Applied `{self._title}`. Pruned: {_share(old, total)} -> {_share(new, total)}")
+        old, new = (f"{n}/{total} ({_share(n, total)})" for n in (sum(n for n, _ in told) for told in (before, after)))
+        rank_zero_info(f"Applied `{self._title}`. Pruned: {old} -> {new}")
         if self._verbose == 2:
             for (module, name), (zeros, size), (more, _) in zip(self._parameters_to_prune, before, after, strict=True):
-                rank_zero_info(f"  {name} of {module}: {_share(zeros, size)} -> {_share(more, size)}")
+                old, new = (f"{n} ({_share(n, size)})" for n in (zeros, more))
+                rank_zero_info(
+                    f"Applied `{self._title}` to `{module!r}.{name}` with amount={amount}. Pruned: {old} -> {new}"
+                )
 
     def _originals(self, pl_module: Module) -> Iterator[tuple[str, Tensor]]:
         """The parameters as they were before training, by their place in the model."""
@@ -378,4 +381,4 @@ def _without_masks(weights: Mapping[str, Any], pruned: Iterable[str]) -> Iterato
 
 
 def _share(pruned: int, of: int) -> str:
-    return f"{pruned}/{of} ({pruned / of if of else 0:.2%})"
+    return f"{pruned / of if of else 0:.2%}"
