@@ -30,6 +30,7 @@ from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
 from leyden.strategies.choose import check_can_run, precision_plugin_in, strategy_for
+from leyden.strategies.precision import plugin_of
 from leyden.strategies.strategy import Strategy
 from leyden.views import TrainerViews
 
@@ -185,7 +186,9 @@ class Trainer(TrainerViews):
             default_root_dir=default_root_dir,
         )
         self._strategy = strategy_for(strategy, accelerator, self.settings.devices, self.settings.num_nodes)
-        self._precision_plugin = precision_plugin_in(plugins, strategy, precision)
+        self._precision_plugin = precision_plugin_in(plugins, strategy, precision) or plugin_of(
+            self.settings.precision, self.settings.device.type
+        )
         self._loggers = loggers_for(logger, self.settings)
         self._callbacks = HookedList(
             callbacks_for(callbacks, self.settings, enable_checkpointing, enable_progress_bar, enable_model_summary)

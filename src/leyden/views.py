@@ -33,7 +33,7 @@ from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
 from leyden.strategies.connector import AcceleratorConnector
 from leyden.strategies.hardware_views import HardwareViews
-from leyden.strategies.precision import Precision, plugin_of
+from leyden.strategies.precision import MixedPrecision, Precision
 from leyden.strategies.strategy import Strategy
 
 
@@ -45,7 +45,7 @@ class TrainerViews(HardwareViews):
     state: Status
     _callbacks: HookedList
     _position: State
-    _precision_plugin: Precision | None  # as it was given
+    _precision_plugin: Precision
     _log: Log
     _session: Session | None  # the current or last call
     _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
@@ -429,10 +429,10 @@ class TrainerViews(HardwareViews):
     @property
     def precision_plugin(self) -> Precision:
         """The number format of the run, and what scales the loss in half precision."""
-        given = self._precision_plugin
-        if given is not None and self.scaler is None:
-            return given
-        return plugin_of(self.settings.precision, self.settings.device.type, self.scaler)
+        plugin = self._precision_plugin
+        if isinstance(plugin, MixedPrecision):
+            plugin.scaler = self.scaler
+        return plugin
 
     @property
     def _accelerator_connector(self) -> AcceleratorConnector:

@@ -147,7 +147,7 @@ def precision_plugin_in(plugins: Any, strategy: Any, precision: Any) -> Precisio
     for plugin in given:
         if type(plugin) not in PLUGINS:
             raise comes_later("plugins", described(plugin))
-        if isinstance(plugin, MixedPrecision) and plugin.scaler is not None:
+        if isinstance(plugin, MixedPrecision) and plugin.given_scaler is not None:
             raise comes_later("plugins", "a MixedPrecision with a scaler of its own")
     if len(given) + (precision is not None) > 1:
         raise SettingsError(

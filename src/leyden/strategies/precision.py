@@ -44,13 +44,14 @@ class MixedPrecision(Precision):
     def __init__(self, precision: str, device: str, scaler: GradScaler | None = None) -> None:
         self.precision = precision
         self.device = device
-        self.scaler = scaler
+        self.given_scaler = scaler
+        self.scaler = scaler  # a trainer shows the one in use
 
 
 PLUGINS: Final = (Precision, DoublePrecision, HalfPrecision, MixedPrecision)
 
 
-def plugin_of(used: formats.Precision, device: str, scaler: GradScaler | None) -> Precision:
+def plugin_of(used: formats.Precision, device: str) -> Precision:
     """The plugin that tells of a precision in use."""
     match used.name:
         case "64-true":
@@ -58,6 +59,6 @@ def plugin_of(used: formats.Precision, device: str, scaler: GradScaler | None) -
         case "16-true" | "bf16-true":
             return HalfPrecision(used.name)
         case "16-mixed" | "bf16-mixed":
-            return MixedPrecision(used.name, device, scaler)
+            return MixedPrecision(used.name, device)
         case _:
             return Precision()
