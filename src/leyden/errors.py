@@ -15,6 +15,7 @@ LeydenError
 │   ├── FormatError         not a checkpoint, cut short or malformed
 │   ├── DigestError         the content is not what was saved
 │   ├── SealError           a signature that is wrong, or from somebody who is not trusted
+│   ├── TrustError          an object in a file that is not known to be the user's own
 │   ├── MismatchError       a sound checkpoint of another model
 │   └── EncodeError         a value that has no safe encoding
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
@@ -87,6 +88,10 @@ class DigestError(CheckpointError):
 
 class SealError(CheckpointError):
     """A signature is wrong, or from somebody who is not trusted."""
+
+
+class TrustError(CheckpointError):
+    """An object lies in a file that is not known to be the user's own."""
 
 
 class MismatchError(CheckpointError, RuntimeError):

@@ -20,6 +20,7 @@ from leyden.api.module import Module
 from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
 from leyden.callbacks.prediction_writer import BasePredictionWriter
 from leyden.checkpoint.load import load
+from leyden.checkpoint.objects import HYPERPARAMETERS
 from leyden.core.described import described
 from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
 from leyden.core.metrics import Log, row
@@ -214,7 +215,7 @@ class Session:
         if self.ckpt_path is None:
             return None
         where = str(self.ckpt_path)
-        checkpoint = load(self.ckpt_path, map_location="cpu")
+        checkpoint = load(self.ckpt_path, map_location="cpu", describe=HYPERPARAMETERS)
         restore_weights(checkpoint, self.module, where)
         restore_datamodule(checkpoint, self.datamodule)
         for callback in self.callbacks:

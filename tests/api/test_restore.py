@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import sys
 import warnings
+from collections.abc import MutableMapping
 
 import pytest
 import torch
@@ -17,7 +19,8 @@ from leyden.api.module import Module
 from leyden.checkpoint.save import save, save_weights
 from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import LeydenWarning
-from leyden.errors import FormatError, MismatchError, ModuleError, SettingsError
+from leyden.errors import FormatError, MismatchError, ModuleError, SettingsError, TrustError
+from leyden.wire.envelope import PREFIX, SEAL
 
 
 class Net(Module):
@@ -442,3 +445,80 @@ def test_loading_is_refused_on_an_object(made, saved):
     assert callable(obj.load_from_checkpoint)
     with pytest.raises(ModuleError, match=rf"{made.__name__}.load_from_checkpoint\(\) makes a new object"):
         obj.load_from_checkpoint(saved(Net()))
+
+
+# Objects among the hyperparameters
+
+
+class Loss:
+    def __init__(self, margin):
+        self.margin = margin
+
+
+def strange(path):
+    """The same file as nobody sealed and another process wrote it."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = bytearray(data[8 : 8 + length].replace(b'"format":"pt"', b'"format":"PT"'))
+    header[len(PREFIX) : len(PREFIX) + SEAL] = b"0" * SEAL
+    header[len(PREFIX) : len(PREFIX) + 64] = hashlib.sha256(data[:8] + header).hexdigest().encode()
+    path.write_bytes(data[:8] + header + data[8 + length :])
+    return path
+
+
+def test_objects_that_a_module_was_built_with_come_back_from_ones_own_file(tmp_path):
+    path = tmp_path / "a.ckpt"
+    save(checkpoint_of(Net(Loss(3), act=torch.tanh, kinds=[Loss])), path)
+    loss, more = Net.load_from_checkpoint(path).got
+    assert (type(loss), loss.margin, more) == (Loss, 3, {"act": torch.tanh, "kinds": [Loss]})
+
+
+def test_a_strangers_object_is_not_made_and_the_error_says_what_to_pass(tmp_path):
+    path = tmp_path / "a.ckpt"
+    save(checkpoint_of(Net(Loss(3), kinds={"deep": [(Loss,)]})), path)
+    strange(path)
+    message = r"'a' is or has an object \(.*Loss\).*Pass it: Net\.load_from_checkpoint\(\.\.\., a=\.\.\.\)"
+    with pytest.raises(TrustError, match=message):
+        Net.load_from_checkpoint(path)
+    with pytest.raises(TrustError, match="'kinds' is or has an object"):
+        Net.load_from_checkpoint(path, a=1)
+    assert Net.load_from_checkpoint(path, a=1, kinds=2).got == (1, {"kinds": 2})
+
+
+class Settings(MutableMapping):
+    """A configuration object of a program's own."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __getitem__(self, name):
+        return self.held[name]
+
+    def __setitem__(self, name, value):
+        self.held[name] = value
+
+    def __delitem__(self, name):
+        del self.held[name]
+
+    def __iter__(self):
+        return iter(self.held)
+
+    def __len__(self):
+        return len(self.held)
+
+
+def test_a_configuration_object_comes_back_as_what_it_is(tmp_path):
+    path = tmp_path / "a.ckpt"
+    save(checkpoint_of(Conf(Settings({"x": 1}))), path)
+    conf, b = Conf.load_from_checkpoint(path).got
+    assert (type(conf), conf.held, b) == (Settings, {"x": 1}, 2)
+    assert Conf.load_from_checkpoint(path, x=5).got[0].held == {"x": 5}
+
+
+def test_a_strangers_configuration_object_is_passed_or_an_error(tmp_path):
+    path = tmp_path / "a.ckpt"
+    save(checkpoint_of(Conf(Settings({"x": 1}))), path)
+    strange(path)
+    with pytest.raises(TrustError, match="'conf' is or has an object"):
+        Conf.load_from_checkpoint(path)
+    assert Conf.load_from_checkpoint(path, conf={"x": 2}).got == ({"x": 2}, 2)

@@ -144,8 +144,8 @@ def test_a_file_and_its_new_directories_are_private(tmp_path):
 def test_what_cannot_be_saved_leaves_the_previous_file_whole(tmp_path):
     path = tmp_path / "x.ckpt"
     save({"epoch": 1}, path)
-    with pytest.raises(EncodeError, match=r"^callbacks\.Mine\.model is a .*Linear.*Save its state_dict\(\)"):
-        save({"epoch": 2, "callbacks": {"Mine": {"model": nn.Linear(1, 1)}}}, path)
+    with pytest.raises(EncodeError, match=r"^callbacks\.Mine\.model is a .*SGD.*Save its state_dict\(\)"):
+        save({"epoch": 2, "callbacks": {"Mine": {"model": torch.optim.SGD([torch.ones(1)])}}}, path)
     assert load(path) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -166,8 +166,8 @@ def test_a_failure_before_the_file_takes_its_name_leaves_the_previous_file_whole
 
 def test_a_check_finds_what_a_save_would_refuse_and_writes_nothing(tmp_path):
     check({"hyper_parameters": {"lr": 0.1, "shape": torch.Size([1])}})
-    with pytest.raises(EncodeError, match=r"^hyper_parameters\.activation is code \(relu\)"):
-        check({"hyper_parameters": {"activation": nn.functional.relu}})
+    with pytest.raises(EncodeError, match=r"^hyper_parameters\.activation is .*<lambda>, which cannot be found"):
+        check({"hyper_parameters": {"activation": lambda x: x}})
 
 
 def test_the_digest_is_that_of_the_content_alone(tmp_path):

@@ -126,8 +126,8 @@ REFUSED = {
     "int4": (lambda: torch.empty(2, dtype=torch.int4), "torch.int4.*another dtype"),
     "lazy": (lambda: nn.LazyLinear(1).weight, "UninitializedParameter"),
     "subclass": (lambda: torch.ones(1).as_subclass(Subclass), "Subclass"),
-    "module": (lambda: nn.Linear(1, 1), r"Linear.*state_dict\(\)"),
-    "generator": (torch.Generator, "Generator"),
+    "optimizer": (lambda: torch.optim.SGD([torch.ones(1)]), r"SGD.*state_dict\(\)"),
+    "stream": (lambda: torch.UntypedStorage(2), "UntypedStorage"),
     "result": (lambda: torch.ones(2, 2).max(0), r"return_types.*tuple\(value\)"),
 }
 

@@ -7,12 +7,13 @@ import copy
 import dataclasses
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from types import FrameType
 from typing import Any, Final, cast, final
 
 from torch import Tensor, nn
 
+from leyden.checkpoint.compare import compare
 from leyden.checkpoint.save import check
 from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import warn
@@ -36,6 +37,8 @@ class Kept:
     name: str | None = None
     for_loggers: bool = False
     reported: set[str] = dataclasses.field(default_factory=set)
+    modules: set[str] = dataclasses.field(default_factory=set)
+    compared: set[str] = dataclasses.field(default_factory=set)
 
 
 class Hyperparameters:
@@ -127,12 +130,15 @@ def arguments_around(obj: object, frame: FrameType | None) -> dict[str, Any]:
     return found
 
 
-def unencodable(hparams: Mapping[str, Any]) -> dict[str, str]:
-    """The hyperparameters that a checkpoint cannot hold: name to reason."""
+def unencodable(hparams: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, str]:
+    """The hyperparameters that a checkpoint cannot hold: name to reason.
+
+    Each is written, read back and compared, but for those ``known`` to come back, which are only written.
+    """
     reasons = {}
     for name, value in hparams.items():
         try:
-            check({"hyper_parameters": {name: value}})
+            (check if name in known else compare)({"hyper_parameters": {name: value}})
         except EncodeError as error:
             reasons[name] = str(error)
     return reasons
@@ -147,7 +153,18 @@ def hyperparameters_for_checkpoint(obj: Hyperparameters, prefix: str = "") -> di
     kept = obj._kept()
     if not kept.values:
         return {}
-    lost = unencodable(kept.values)
+    values = kept.values
+    if not isinstance(values, dict):  # a configuration object of the user's stays one, if it can
+        if not unencodable({"": values}, kept.compared):
+            kept.compared.add("")
+            return {
+                f"{prefix}hparams_name": kept.name,
+                f"{prefix}hyper_parameters": values,
+                f"{prefix}hparams_type": type(values),
+            }
+        values = dict(values)
+    lost = unencodable(values, kept.compared)
+    kept.compared |= values.keys() - lost.keys()
     if new := {name: reason for name, reason in lost.items() if name not in kept.reported}:
         kept.reported |= new.keys()
         names = ", ".join(map(repr, new))
@@ -158,7 +175,7 @@ def hyperparameters_for_checkpoint(obj: Hyperparameters, prefix: str = "") -> di
         )
     return {
         f"{prefix}hparams_name": kept.name,
-        f"{prefix}hyper_parameters": {name: value for name, value in kept.values.items() if name not in lost},
+        f"{prefix}hyper_parameters": {name: value for name, value in values.items() if name not in lost},
     }
 
 
@@ -284,13 +301,12 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _report_modules(kept: Kept, values: Mapping[str, Any]) -> None:
-    new = [name for name, value in values.items() if isinstance(value, nn.Module) and name not in kept.reported]
-    kept.reported.update(new)
+    new = [name for name, value in values.items() if isinstance(value, nn.Module) and name not in kept.modules]
+    kept.modules.update(new)
     for name in new:
         _warn_on_rank_zero(
-            f"The hyperparameter {name!r} is an nn.Module. Its weights are saved with the model, and checkpoints will "
-            f"not hold it a second time: call save_hyperparameters(ignore=[{name!r}]), and pass it to "
-            "load_from_checkpoint()."
+            f"The hyperparameter {name!r} is an nn.Module, so checkpoints will hold it with the hyperparameters, too. "
+            f"To leave it out, call save_hyperparameters(ignore=[{name!r}]), and pass it to load_from_checkpoint()."
         )
 
 

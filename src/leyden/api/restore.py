@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Mapping
+from argparse import Namespace
+from collections import deque
+from collections.abc import Iterable, Mapping, MutableMapping
 from inspect import Parameter
 from pathlib import Path
 from types import FunctionType
@@ -17,9 +19,10 @@ from leyden.api.hparams import SPREAD
 from leyden.api.hparams_yaml import load_hparams_csv, load_hparams_yaml
 from leyden.checkpoint.fill import fill
 from leyden.checkpoint.load import MapLocation, load
+from leyden.checkpoint.objects import HYPERPARAMETERS, Unrestored
 from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import warn
-from leyden.errors import FormatError, ModuleError, SettingsError
+from leyden.errors import FormatError, ModuleError, SettingsError, TrustError
 from leyden.runtime.rank_zero import rank_zero_only
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def load_datamodule_from_checkpoint(
 
 def _read(path: str | Path | IO[bytes], map_location: MapLocation) -> tuple[dict[str, Any], str]:
     where = str(path) if isinstance(path, (str, Path)) else "The stream"
-    return load(cast("Any", path), map_location=map_location), where
+    return load(cast("Any", path), map_location=map_location, describe=HYPERPARAMETERS), where
 
 
 def _build(
@@ -114,23 +117,66 @@ def _build(
     entry = f"{prefix}hyper_parameters"
     hparams = checkpoint.get(entry, {}) if hparams_file is None else _from_file(Path(hparams_file))
     owner = checkpoint.get(f"{prefix}hparams_name")
+    if isinstance(hparams, Unrestored) and owner in kwargs:
+        hparams = {}
+    elif isinstance(hparams, Unrestored):
+        raise _strange(str(owner), hparams, cls, where)
     if not isinstance(hparams, Mapping) or not all(isinstance(name, str) for name in hparams):
         raise FormatError(f"{where}: {entry} is not a dictionary with text for keys. Name another checkpoint.")
     _refuse_instantiator(hparams, where)
-    known = {name: value for name, value in hparams.items() if name not in (_CLASS_PATH, _INSTANTIATOR)} | kwargs
+    known = _updated(hparams, kwargs)
     if known:
         checkpoint[entry] = known
     parameters = _init_parameters(cls)
     names = [one.name for one in parameters if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
     given = {**known}
     if hparams and owner != SPREAD and owner in names:
-        given = {owner: AttributeDict(known)} | {name: value for name, value in kwargs.items() if name in names}
+        held = AttributeDict(known) if type(known) is dict else known
+        given = {owner: held} | {name: value for name, value in kwargs.items() if name in names}
     if not any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
         _report_left_out(cls, [name for name in given if name not in names], where)
         given = {name: value for name, value in given.items() if name in names}
     _refuse_missing(cls, parameters, given, hparams, where)
+    for name, value in given.items():
+        if (lost := _unrestored(value)) is not None:
+            raise _strange(name, lost, cls, where)
     positional = [given.pop(one.name, one.default) for one in parameters if one.kind is Parameter.POSITIONAL_ONLY]
     return cls(*positional, **given)
+
+
+def _updated(hparams: Mapping[str, Any], kwargs: Mapping[str, Any]) -> MutableMapping[str, Any]:
+    """The hyperparameters of a file with those that were passed in their place; a configuration object stays one."""
+    if isinstance(hparams, MutableMapping) and not isinstance(hparams, dict):
+        updated = copy.copy(hparams)
+        updated.update({name: value for name, value in kwargs.items() if name in updated})
+        for name in (_CLASS_PATH, _INSTANTIATOR):
+            updated.pop(name, None)
+        return updated
+    return {name: value for name, value in hparams.items() if name not in (_CLASS_PATH, _INSTANTIATOR)} | dict(kwargs)
+
+
+def _unrestored(value: object) -> Unrestored | None:
+    """The first object in a value that was not made, since its file is not known to be the user's."""
+    match value:
+        case Unrestored():
+            return value
+        case dict():
+            members: Iterable[object] = (*value, *value.values())
+        case Namespace():
+            members = vars(value).values()
+        case list() | tuple() | set() | frozenset() | deque():
+            members = value
+        case _:
+            return None
+    return next((lost for member in members if (lost := _unrestored(member)) is not None), None)
+
+
+def _strange(name: str, lost: Unrestored, cls: type, where: str) -> TrustError:
+    return TrustError(
+        f"{where}: the hyperparameter {name!r} is or has an object ({lost.name}), and it is not known that this file "
+        f"is yours, so nothing was made of it. Pass it: {cls.__name__}.load_from_checkpoint(..., {name}=...); or, if "
+        "you trust whoever sealed the file, say so with leyden key trust."
+    )
 
 
 def _from_file(path: Path) -> dict[str, Any]:

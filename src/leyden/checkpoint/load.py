@@ -6,7 +6,7 @@ import functools
 import mmap
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -18,13 +18,16 @@ from torch import Tensor
 from leyden.checkpoint.adapters import adapters
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.fill import Incompatible, fill
+from leyden.checkpoint.objects import describing, restoring
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
+from leyden.checkpoint.trust import is_own
 from leyden.errors import FormatError
 from leyden.security.policy import Policy, admit, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
 from leyden.wire.safetensors import Entry
 from leyden.wire.tree import decode
+from leyden.wire.values import Adapter
 
 __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
 
@@ -51,8 +54,13 @@ def load(
     verify: bool = True,
     mapped: bool = True,
     policy: Policy | str | None = None,
+    describe: Collection[str] = (),
 ) -> dict[str, Any]:
     """The tree that ``save`` wrote, with equal values and types. Nothing is unpickled, imported or run.
+
+    Objects of the program's own classes come back from files that are known to be the user's own, if their digests are
+    verified. In any other file they are a TrustError, or ``Unrestored`` in the entries of the tree that ``describe``
+    names.
 
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
@@ -63,7 +71,10 @@ def load(
     opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
-    return _tree(data, opened, opened.tree, where, map_location)
+    assert opened.seal is not None
+    if verify and is_own(opened.seal):
+        return _tree(data, opened, opened.tree, where, map_location, restoring(), identity=True)
+    return _tree(data, opened, opened.tree, where, map_location, describing(where, describe))
 
 
 def load_weights(
@@ -80,7 +91,7 @@ def load_weights(
     fetch = _fetch(data, opened, where, map_location)
     if opened.tree is None:
         return {name: tensor for name in opened.header.entries if (tensor := fetch(name)) is not None}
-    weights = _tree(data, opened, opened.tree, where, map_location)
+    weights = _tree(data, opened, opened.tree, where, map_location, describing(where, ()))
     for name, value in weights.items():
         if not isinstance(value, Tensor):
             raise FormatError(
@@ -149,12 +160,19 @@ def _open(data: mmap.mmap | bytearray, where: str, verify: bool, policy: Policy 
 
 
 def _tree(
-    data: mmap.mmap | bytearray, opened: Envelope, text: str, where: str, map_location: MapLocation
+    data: mmap.mmap | bytearray,
+    opened: Envelope,
+    text: str,
+    where: str,
+    map_location: MapLocation,
+    objects: tuple[Adapter, ...],
+    identity: bool = False,
 ) -> dict[str, Any]:
     entries = opened.header.entries
     view = memoryview(data)
     blobs = {name: view[entry.start : entry.stop] for name, entry in entries.items() if entry.dtype == "U8"}
-    tree, used = decode(text, blobs, adapters(_fetch(data, opened, where, map_location)), ENUMS, where)
+    known = (*adapters(_fetch(data, opened, where, map_location)), *objects)
+    tree, used = decode(text, blobs, known, ENUMS, where, identity=identity)
     unused = entries.keys() - used
     if unused:
         raise FormatError(f"{where}: {len(unused)} tensors belong to nothing, such as {min(unused)[:200]!r}.")

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from leyden.checkpoint.adapters import adapters
 from leyden.checkpoint.enums import ENUMS
+from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.sealing import signer
+from leyden.checkpoint.trust import note_written
 from leyden.errors import EncodeError
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
@@ -30,7 +32,9 @@ def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
-        return envelope.write(stream, encoded.leaves, encoded.text, signer())
+        digest = envelope.write(stream, encoded.leaves, encoded.text, signer())
+    note_written(digest)
+    return digest
 
 
 def save_weights(state_dict: Mapping[str, Tensor], path: str | os.PathLike[str]) -> str:
@@ -47,4 +51,4 @@ def check(tree: Mapping[str, Any]) -> None:
 
 
 def _encode(tree: Mapping[str, Any]) -> Encoded:
-    return encode(tree, adapters(lambda _: None), ENUMS)
+    return encode(tree, adapters(lambda _: None), ENUMS, write_object)

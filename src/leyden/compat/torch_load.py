@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from leyden.checkpoint.load import load
+from leyden.checkpoint.objects import HYPERPARAMETERS
 from leyden.wire.envelope import PREFIX
 
 _LENGTH = 8  # bytes of the header's length, which begins a file
@@ -20,7 +21,8 @@ _plain: Callable[..., Any] = torch.load
 def load_either(f: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
     """Read a file of Leyden's as data, whatever the further arguments; any other file as torch does."""
     if _is_native(f):
-        return load(f, map_location=map_location, mapped=False)  # a program may write to the file that it has read
+        # Read into memory: a program may write to the file that it has read.
+        return load(f, map_location=map_location, mapped=False, describe=HYPERPARAMETERS)
     return _plain(f, map_location, *args, **kwargs)
 
 

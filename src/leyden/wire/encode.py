@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
-from typing import Any, Final, NoReturn, TypeAlias, final
+from typing import Any, Final, NoReturn, TypeAlias, cast, final
 
 from leyden.errors import EncodeError
 from leyden.wire import nodes, strict_json
@@ -50,23 +50,27 @@ class _Seen:
     number: int | None = None
 
 
-def refuse(value: object, out: Encoder) -> NoReturn:
+def refuse(value: Any, out: Encoder) -> NoReturn:
     """Say why a value has no encoding."""
     kind = type(value)
-    named = f"is a {qualified_name(kind)}, which has no safe encoding. "
-    if isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodType)):
+    if issubclass(kind, (type, FunctionType, BuiltinFunctionType, MethodType)):
         out.fail(f"is code ({value.__qualname__}), which a checkpoint does not carry. Save its name")
-    if isinstance(value, Enum):
+    if issubclass(kind, Enum):
         out.fail(
             f"is a member of the enum {qualified_name(kind)}, which is not registered. Call "
             f"leyden.checkpoint.enums.register_enum({kind.__name__}), or save its value"
         )
+    out.fail(f"is a {qualified_name(kind)}, which has no safe encoding. {way_out(kind)}")
+
+
+def way_out(kind: type) -> str:
+    """What can be saved in the place of a value of this class."""
     for base in (dict, list, tuple, set, frozenset, str, int, float, bytes):
-        if isinstance(value, base):
-            out.fail(f"{named}Save {base.__name__}(value) if its class does not matter")
-    if callable(getattr(value, "state_dict", None)):
-        out.fail(f"{named}Save its state_dict()")
-    out.fail(f"{named}Save what it is made of, as numbers, text, lists, dictionaries and tensors")
+        if issubclass(kind, base):
+            return f"Save {base.__name__}(value) if its class does not matter"
+    if callable(getattr(kind, "state_dict", None)):
+        return "Save its state_dict()"
+    return "Save what it is made of, as numbers, text, lists, dictionaries and tensors"
 
 
 @final
@@ -101,7 +105,7 @@ class Encoder:
                 node["$same"] = seen.number
         return root
 
-    def value(self, value: object) -> Json:
+    def value(self, value: Any) -> Json:
         """Any value of the tree."""
         self._left -= 1
         if self._left < 0:
@@ -110,25 +114,25 @@ class Encoder:
             )
         if self._depth > DEEPEST:
             self.fail(f"lies deeper than {DEEPEST} containers inside one another, the limit")
-        match value:
-            case None | True | False:
-                return value
-            case str() if type(value) is str:
-                return self.text(value)
-            case int() if type(value) is int:
-                return value if abs(value) <= LARGEST_NUMBER else {"$int": hex(value)}
-            case float() if type(value) is float:
-                return value if math.isfinite(value) else {"$float": repr(value)}
-        if type(value) in self._enums:
+        kind = type(value)  # and not isinstance, which would ask the value
+        if value is None or kind is bool or (kind is int and abs(value) <= LARGEST_NUMBER):
+            return cast("Json", value)
+        if kind is str:
+            return self.text(value)
+        if kind is int:
+            return {"$int": hex(value)}
+        if kind is float:
+            return cast(float, value) if math.isfinite(value) else {"$float": repr(value)}
+        if kind in self._enums:
             return self._enum(value)
-        adapter = self._adapters.get(type(value))
+        adapter = self._adapters.get(kind)
         seen = self._seen.get(id(value))
         if seen is not None and (seen.inside or self._inside):
             return self._again(seen)
         if id(value) in self._open:
             self._refuse_cycle()
-        if adapter.mutable if adapter is not None else type(value) not in _WITHOUT_IDENTITY:
-            seen = self._seen[id(value)] = _Seen(value, self._inside > 0, type(value) in _CYCLIC)
+        if adapter.mutable if adapter is not None else kind not in _WITHOUT_IDENTITY:
+            seen = self._seen[id(value)] = _Seen(value, self._inside > 0, kind in _CYCLIC)
         self._depth += 1
         self._open.append(id(value))
         node = self._node(value, adapter)
