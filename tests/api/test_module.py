@@ -220,3 +220,19 @@ def test_clipping_without_a_limit_does_nothing():
     assert module.layer.weight.grad.tolist() == [[9.0, 9.0]]
     module.clip_gradients(module.configure_optimizers(), 1.0, "VALUE")
     assert module.layer.weight.grad.tolist() == [[1.0, 1.0]]
+
+
+# Scripts
+
+
+def test_every_property_of_a_module_is_kept_out_of_torchscript():
+    owners = [base for base in L.Module.__mro__ if base.__module__.startswith("leyden.")]
+    properties = {name for base in owners for name, value in vars(base).items() if isinstance(value, property)}
+    assert properties == set(L.Module.__jit_unused_properties__)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_module_of_a_trainer_can_be_scripted(tmp_path):
+    module, _ = fitted(tmp_path)
+    script = torch.jit.script(module)
+    assert torch.equal(script(torch.ones(3, 2)), module(torch.ones(3, 2)))

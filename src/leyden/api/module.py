@@ -34,6 +34,13 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     It stays an ordinary ``nn.Module``: it can be called, moved and saved without a trainer.
     """
 
+    # torch.jit.script compiles every property that is not named here; these ask the trainer, which no script has
+    __jit_unused_properties__: ClassVar[list[str]] = [
+        *("trainer", "logger", "loggers", "current_epoch", "global_step", "global_rank", "local_rank", "on_gpu"),
+        *("automatic_optimization", "strict_loading", "example_input_array", "device", "dtype"),
+        *("hparams", "hparams_initial"),
+    ]
+
     # the entries of a checkpoint that have the hyperparameters
     CHECKPOINT_HYPER_PARAMS_KEY: ClassVar[str] = "hyper_parameters"
     CHECKPOINT_HYPER_PARAMS_NAME: ClassVar[str] = "hparams_name"
