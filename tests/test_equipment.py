@@ -94,6 +94,33 @@ def test_what_is_no_logger_is_refused(given, said):
         loggers_for(given, settings())
 
 
+def test_an_object_with_all_members_of_a_logger_may_take_its_place(tmp_path):
+    class Collects:
+        name, version, save_dir, log_dir = "own", 3, str(tmp_path), str(tmp_path / "own")
+
+        def __init__(self):
+            self.told = []
+
+        def __getattr__(self, member):
+            if member not in ("log_metrics", "log_hyperparams", "log_graph", "save", "finalize"):
+                raise AttributeError(member)
+            return lambda *args, **kwargs: self.told.append((member, args, kwargs))
+
+        def after_save_checkpoint(self, checkpoint_callback):
+            self.told.append(("after_save_checkpoint", checkpoint_callback))
+
+    class Logs(Tiny):
+        def training_step(self, batch, batch_idx):
+            self.log("loss_now", 2.0)
+            return super().training_step(batch, batch_idx)
+
+    own = Collects()
+    trainer(tmp_path, logger=own, log_every_n_steps=1).fit(Logs(), batches(1), batches(1))
+    rows = [more["metrics"]["loss_now"] for member, _, more in own.told if member == "log_metrics"]
+    assert rows == [2.0]
+    assert own.told[-1] == ("finalize", ("success",), {})
+
+
 # Callbacks
 
 

@@ -27,7 +27,7 @@ from leyden.core.stage import TrainerFn
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
-from leyden.loggers.logger import DummyLogger, Logger
+from leyden.loggers.logger import DummyLogger, Logger, LoggerLike
 from leyden.loggers.tensorboard import TensorBoardLogger, has_tensorboard
 from leyden.settings import Settings, flag
 
@@ -50,9 +50,10 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
         case _:
             loggers = _listed(given)
     for logger in loggers:
-        if not isinstance(logger, Logger):
+        if isinstance(logger, type) or not isinstance(logger, (Logger, LoggerLike)):
             raise SettingsError(
-                f"logger holds {described(logger)}. Use Logger objects, True for the default, or False."
+                f"logger holds {described(logger)}. Use Logger objects, or what has all members of one, True for the "
+                "default, or False."
             )
     return loggers
 

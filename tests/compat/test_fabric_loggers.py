@@ -15,3 +15,10 @@ def test_they_log_below_their_root(tmp_path, kind):
     logger.finalize("success")
     assert logger.log_dir == str(tmp_path / "mine" / "version_3")
     assert list((tmp_path / "mine" / "version_3").iterdir())
+
+
+def test_the_root_of_a_tensorboard_logger_is_the_directory_that_was_given():
+    logger = TensorBoardLogger("~/runs", name="mine", version="first", sub_dir="sub")
+    assert logger.root_dir == "~/runs"
+    assert logger.log_dir.endswith("/runs/mine/first/sub")
+    assert not logger.log_dir.startswith("~")

@@ -334,6 +334,15 @@ def test_without_an_example_there_is_no_graph(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("example", [{"x": torch.ones(1, 3)}, "text", 3])
+def test_what_tensorboard_cannot_trace_is_no_example(tmp_path, example):
+    module = Example()
+    module.example_input_array = example
+    with pytest.warns(LeydenWarning, match="which TensorBoard cannot trace, so no graph is logged"):
+        logger(tmp_path, log_graph=True).log_graph(module)
+    assert not any(tmp_path.rglob("*tfevents*"))
+
+
 def test_the_graph_is_left_out_unless_asked_for(tmp_path):
     logger(tmp_path).log_graph(Example())
     assert list(tmp_path.iterdir()) == []

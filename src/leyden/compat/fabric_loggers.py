@@ -37,3 +37,8 @@ class TensorBoardLogger(tensorboard.TensorBoardLogger):
         **kwargs: Any,
     ) -> None:
         super().__init__(root_dir, name, version, log_graph, default_hp_metric, prefix, sub_dir, **kwargs)
+
+    @property
+    def root_dir(self) -> str:
+        """Where the logs of all experiments are kept."""
+        return self.save_dir

@@ -6,13 +6,35 @@ import functools
 from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.redact import redacted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+@runtime_checkable
+class LoggerLike(Protocol):
+    """What a trainer asks of its loggers. An object that has all of it may take the place of a ``Logger``."""
+
+    name: Any
+    version: Any
+    save_dir: Any
+    log_dir: Any
+
+    def log_metrics(self, metrics: Any, step: Any = None) -> None: ...
+
+    def log_hyperparams(self, params: Any) -> None: ...
+
+    def log_graph(self, model: Any) -> None: ...
+
+    def save(self) -> None: ...
+
+    def finalize(self, status: str) -> None: ...
+
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None: ...
 
 
 class Logger(ABC):

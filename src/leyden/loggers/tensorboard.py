@@ -18,6 +18,7 @@ import torch
 from leyden._torch import hparams_summaries
 from leyden.api.hparams_yaml import dump_hparams
 from leyden.api.module import Module
+from leyden.core.described import described
 from leyden.core.packages import installed, require
 from leyden.core.warnings import warn
 from leyden.errors import DetachedError, LogError, SettingsError
@@ -100,7 +101,7 @@ class TensorBoardLogger(Logger):
     @property
     def version(self) -> int | str:
         if self._version is None:
-            self._version = next_version(Path(_expanded(self.root_dir)))
+            self._version = next_version(Path(_expanded(self._experiment_dir)))
         return self._version
 
     @property
@@ -113,13 +114,17 @@ class TensorBoardLogger(Logger):
 
     @property
     def root_dir(self) -> str:
-        return os.path.join(self.save_dir, self.name)  # noqa: PTH118 - a Path would drop "./" and the last slash
+        return self._experiment_dir
 
     @property
     def log_dir(self) -> str:
         version = self.version if isinstance(self.version, str) else f"version_{self.version}"
-        path = os.path.join(self.root_dir, version)  # noqa: PTH118
+        path = os.path.join(self._experiment_dir, version)  # noqa: PTH118
         return _expanded(path if self.sub_dir is None else os.path.join(path, self.sub_dir))  # noqa: PTH118
+
+    @property
+    def _experiment_dir(self) -> str:
+        return os.path.join(self.save_dir, self.name)  # noqa: PTH118 - a Path would drop "./" and the last slash
 
     @property
     @rank_zero_experiment
@@ -179,7 +184,7 @@ class TensorBoardLogger(Logger):
         elif not isinstance(metrics, Mapping):
             metrics = {"hp_metric": metrics}
         if metrics:
-            self.log_metrics(metrics, step or 0)
+            self.log_metrics(metrics, step)
             for summary in hparams_summaries(self.experiment, shown, dict(metrics)):
                 self.experiment._get_file_writer().add_summary(summary, step or 0)
 
@@ -192,6 +197,12 @@ class TensorBoardLogger(Logger):
             warn(
                 f"TensorBoardLogger(log_graph=True), but {type(model).__name__} has no example_input_array, so no "
                 "graph is logged. Set it in __init__() to a batch that forward() takes."
+            )
+            return
+        if not isinstance(example, (torch.Tensor, tuple, list)):
+            warn(
+                f"TensorBoardLogger(log_graph=True), but the example_input_array is {described(example)}, which "
+                "TensorBoard cannot trace, so no graph is logged. Set it to a tensor or a tuple of tensors."
             )
             return
         if isinstance(model, Module):
