@@ -116,8 +116,8 @@ def test_an_object_with_all_members_of_a_logger_may_take_its_place(tmp_path):
 
     own = Collects()
     trainer(tmp_path, logger=own, log_every_n_steps=1).fit(Logs(), batches(1), batches(1))
-    rows = [more["metrics"]["loss_now"] for member, _, more in own.told if member == "log_metrics"]
-    assert rows == [2.0]
+    rows = [more["metrics"] for member, _, more in own.told if member == "log_metrics"]
+    assert [row["loss_now"] for row in rows if "loss_now" in row] == [2.0]
     assert own.told[-1] == ("finalize", ("success",), {})
 
 
