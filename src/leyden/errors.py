@@ -18,6 +18,7 @@ LeydenError
 │   ├── TrustError          an object in a file that is not known to be the user's own
 │   ├── MismatchError       a sound checkpoint of another model
 │   └── EncodeError         a value that has no safe encoding
+├── EncryptionError         a file that cannot be encrypted, or that nothing given opens
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
 └── PathError               a path that leaves its directory, or a link in the way
@@ -100,6 +101,10 @@ class MismatchError(CheckpointError, RuntimeError):
 
 class EncodeError(CheckpointError, TypeError):
     """A value has no safe encoding."""
+
+
+class EncryptionError(LeydenError, ValueError):
+    """A file cannot be encrypted, or nothing that was given opens it."""
 
 
 class KeyStoreError(LeydenError):

@@ -1,0 +1,141 @@
+"""Encryption at rest, in the age format (https://age-encryption.org/v1), by the package pyrage."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, final
+
+from leyden.errors import EncryptionError, PackageError
+from leyden.security.redact import Secret
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAGIC: Final = b"age-encryption.org/v1\n"
+_ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_LARGEST_IDENTITIES: Final = 1 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Recipients:
+    """Who can read what is encrypted: the holders of keys, or whoever knows a passphrase.
+
+    ``keys`` are public keys of age (``age1…``) or of SSH (``ssh-ed25519 …``, ``ssh-rsa …``).
+    """
+
+    keys: tuple[str, ...] = ()
+    passphrase: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.keys) == (self.passphrase is not None):
+            raise EncryptionError("Encryption is for the holders of keys or for a passphrase: give one of the two.")
+        if self.passphrase is None:
+            _recipients(_age(), self.keys)
+
+
+@final
+@dataclass(frozen=True)
+class Identities:
+    """What opens encrypted files: files of private keys (``AGE-SECRET-KEY-…``), or a passphrase."""
+
+    files: tuple[Path, ...] = ()
+    passphrase: Secret | None = None
+
+
+def is_encrypted(start: bytes) -> bool:
+    """Whether a file that begins like this is an age file."""
+    return start.startswith((MAGIC, _ARMOR))
+
+
+def encrypt(plain: io.BytesIO, stream: BinaryIO, recipients: Recipients) -> None:
+    """Write what ``plain`` holds to ``stream`` for the recipients; it is never on the disk as it is.
+
+    Takes memory once more for a passphrase, and next to none for keys.
+    """
+    age = _age()
+    try:
+        if recipients.passphrase is not None:
+            stream.write(age.passphrase.encrypt(plain.getvalue(), recipients.passphrase.reveal()))
+        else:
+            plain.seek(0)
+            age.encrypt_io(plain, stream, _recipients(age, recipients.keys))
+    except age.EncryptError as error:
+        raise EncryptionError(f"The file cannot be encrypted: {error}") from None
+
+
+def decrypt(stream: BinaryIO, identities: Identities | None, where: str) -> bytearray:
+    """What an age file holds; EncryptionError where nothing of ``identities`` opens it or it was changed."""
+    if identities is None or not (identities.files or identities.passphrase):
+        raise EncryptionError(
+            f"{where} is encrypted, and nothing was given that opens it: name files of private keys, or a passphrase."
+        )
+    age = _age()
+    try:
+        if identities.passphrase is not None:
+            return bytearray(age.passphrase.decrypt(stream.read(), identities.passphrase.reveal()))
+        plain = _Memory()
+        age.decrypt_io(stream, plain, [key for file in identities.files for key in _private_keys(age, file)])
+    except (age.DecryptError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's; age's own have no number
+            raise
+        raise EncryptionError(
+            f"{where} cannot be opened: {error}. It is for other keys or another passphrase, or was damaged or changed."
+        ) from None
+    return plain.content
+
+
+@final
+class _Memory(io.RawIOBase):
+    """A stream into memory that can be written to afterwards without a copy."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.content += data
+        return len(data)
+
+
+def _recipients(age: ModuleType, keys: Sequence[str]) -> list[Any]:
+    kinds = {"age1": age.x25519.Recipient, "ssh-": age.ssh.Recipient}
+    made = []
+    for key in keys:
+        kind = kinds.get(key[:4])
+        if kind is None:
+            raise EncryptionError(f"{key[:40]!r} is no public key of age (age1…) or of SSH (ssh-ed25519 …, ssh-rsa …).")
+        try:
+            made.append(kind.from_str(key))
+        except age.RecipientError as error:
+            raise EncryptionError(f"{key[:80]!r} is damaged: {error}. Copy it again.") from None
+    return made
+
+
+def _private_keys(age: ModuleType, path: Path) -> list[Any]:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST_IDENTITIES)
+    try:
+        if content.startswith(b"-----BEGIN"):
+            return [age.ssh.Identity.from_buffer(content)]
+        lines = [line for line in content.decode().split() if line.startswith("AGE-SECRET-KEY-")]
+        keys = [age.x25519.Identity.from_str(line) for line in lines]
+    except (age.IdentityError, UnicodeDecodeError) as error:
+        raise EncryptionError(f"{path} holds no key that can be used: {error}") from None
+    if not keys:
+        raise EncryptionError(f"{path} holds no key: a line with one begins with AGE-SECRET-KEY-.")
+    return keys
+
+
+def _age() -> ModuleType:
+    try:
+        import pyrage  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        raise PackageError("Encryption needs the package pyrage. Install it: pip install 'leyden[age]'") from None
+    module: ModuleType = pyrage
+    return module
