@@ -17,6 +17,7 @@ from leyden.compat.boring import BoringModel, RandomDataset, RandomIterableDatas
 from leyden.compat.utilities import (
     GradClipAlgorithmType,
     disable_possible_user_warnings,
+    get_filesystem,
     has_iterable_dataset,
     is_overridden,
     measure_flops,
@@ -100,3 +101,8 @@ def test_operations_are_counted_forward_and_backward():
     x = torch.ones(2, 3, requires_grad=True)
     assert measure_flops(layer, lambda: layer(x)) == 36
     assert measure_flops(layer, lambda: layer(x), torch.sum) == 3 * 36
+
+
+def test_the_file_system_of_an_address_is_fsspecs(tmp_path):
+    assert get_filesystem(tmp_path / "not there").exists(str(tmp_path))
+    assert type(get_filesystem("memory://folder/file")).__name__ == "MemoryFileSystem"

@@ -70,6 +70,11 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "Trainer": "leyden.trainer:Trainer",
         "seed_everything": "leyden.runtime.seed:seed_everything",
     },
+    "lightning.pytorch.trainer.connectors": {},
+    "lightning.pytorch.trainer.connectors.accelerator_connector": {
+        "_AcceleratorConnector": "leyden.strategies.connector:AcceleratorConnector",
+        "_IS_INTERACTIVE": "leyden.compat.hardware:IS_INTERACTIVE",
+    },
     "lightning.pytorch.trainer.states": {
         "RunningStage": "leyden.core.stage:RunningStage",
         "TrainerFn": "leyden.core.stage:TrainerFn",

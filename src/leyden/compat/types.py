@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from torch import Tensor
+import torch
+from torch import Tensor, UntypedStorage
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from typing_extensions import NotRequired, Required, TypedDict
@@ -13,6 +15,11 @@ from typing_extensions import NotRequired, Required, TypedDict
 STEP_OUTPUT: TypeAlias = Tensor | Mapping[str, Any] | None
 TRAIN_DATALOADERS: TypeAlias = Any
 EVAL_DATALOADERS: TypeAlias = Any
+PATH: TypeAlias = str | Path
+DEVICE: TypeAlias = torch.device | str | int
+MAP_LOCATION_TYPE: TypeAlias = (
+    DEVICE | Callable[[UntypedStorage, str], UntypedStorage | None] | dict[DEVICE, DEVICE] | None
+)
 
 LRSchedulerTypeTuple: Final = (LRScheduler, ReduceLROnPlateau)
 LRSchedulerTypeUnion: TypeAlias = LRScheduler | ReduceLROnPlateau

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -91,6 +92,18 @@ def suggested_max_num_workers(local_world_size: int) -> int:
     if local_world_size < 1:
         raise SettingsError(f"local_world_size={local_world_size}, but there is at least one process. Use 1 or more.")
     return max(1, len(os.sched_getaffinity(0)) // local_world_size - 1)
+
+
+def get_filesystem(path: str | Path, **kwargs: Any) -> Any:
+    """The fsspec file system of a path or address, for what the program reads and writes by itself.
+
+    Args:
+        path: of a file or a directory, which need not be there.
+        **kwargs: what that file system is to be told.
+    """
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped, unused-ignore]
+
+    return url_to_fs(str(path), **kwargs)[0]
 
 
 def disable_possible_user_warnings(module: str = "") -> None:
