@@ -15,7 +15,7 @@ import pytest
 import leyden.callbacks
 import leyden.loggers
 from leyden.api.module import Module
-from leyden.compat import table, table_fabric, table_parts, table_pytorch
+from leyden.compat import table, table_fabric, table_parts, table_private, table_pytorch
 from leyden.compat.lightning import AliasModule, install, uninstall
 from leyden.errors import UsageError
 
@@ -45,8 +45,9 @@ def test_both_roots_give_the_same_objects():
     import lightning, lightning.pytorch, pytorch_lightning, lightning_fabric, leyden
     import pytorch_lightning.callbacks.early_stopping as early
     from lightning.pytorch.callbacks import EarlyStopping
-    print(lightning.Trainer is lightning.pytorch.Trainer is pytorch_lightning.Trainer is leyden.Trainer)
-    print(pytorch_lightning is lightning.pytorch, lightning_fabric is lightning.fabric)
+    print(lightning.Trainer is lightning.pytorch.Trainer is pytorch_lightning.trainer.Trainer is leyden.Trainer)
+    print(pytorch_lightning.callbacks is lightning.pytorch.callbacks, lightning_fabric is lightning.fabric)
+    print(pytorch_lightning.LightningModule is lightning.pytorch.LightningModule)
     print(early.EarlyStopping is EarlyStopping, early is lightning.pytorch.callbacks.early_stopping)
     print(lightning.LightningModule is leyden.Module, pytorch_lightning.LightningDataModule is leyden.DataModule)
     """)
@@ -225,15 +226,33 @@ def test_every_target_is_there(module):
         assert getattr(import_module(where), attribute, None) is not None, f"{module}.{name}"
 
 
+def test_a_private_name_that_comes_later_can_be_imported_and_not_used():
+    out = aliased("""
+    from lightning.fabric.utilities.load import _lazy_load, _NotYetLoadedTensor
+    from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultMetric
+    from lightning.fabric.utilities.testing import _runif_reasons
+    print(isinstance(1, (_NotYetLoadedTensor, _ResultMetric)))
+    try:
+        _lazy_load("a.ckpt")
+    except Exception as error:
+        print(error)
+    """)
+    assert out.startswith("False\nLeyden does not have lightning.fabric.utilities.load._lazy_load yet")
+
+
 def test_the_table_is_consistent():
-    parts = (table_pytorch, table_parts, table_fabric)
-    assert sum(len(part.SERVED) for part in parts) == len(table.SERVED)
-    assert sum(len(part.LATER) for part in parts) == len(table.LATER)
+    parts = (table_pytorch, table_parts, table_fabric, table_private)
+    assert sum(len(part.SERVED) for part in parts[:-1]) == len({name for part in parts[:-1] for name in part.SERVED})
+    for whole, kinds in ((table.SERVED, [p.SERVED for p in parts]), (table.LATER, [p.LATER for p in parts])):
+        assert sum(map(len, whole.values())) == sum(len(names) for kind in kinds for names in kind.values())
     parents = {module.rpartition(".")[0] for module in table.MODULES} - {""}
+    assert "pytorch_lightning" not in table.MODULES
     assert parents <= table.MODULES
     both = {module: set(names) & table.SERVED.get(module, {}).keys() for module, names in table.LATER.items()}
     assert {module: names for module, names in both.items() if names} == {}
-    assert all(list(names) == sorted(names) for names in (*table.SERVED.values(), *table.LATER.values()))
+    assert all(
+        list(names) == sorted(names) for part in parts for names in (*part.SERVED.values(), *part.LATER.values())
+    )
 
 
 def test_what_leyden_has_is_not_among_what_comes_later():

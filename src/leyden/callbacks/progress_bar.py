@@ -128,10 +128,7 @@ class ProgressBar(Callback):
 
         Override it to show more, or to leave something out.
         """
-        shown: dict[str, Any] = {}
-        version = _version_text(trainer.loggers)
-        if version is not None:
-            shown["v_num"] = version
+        shown = standard_metrics(trainer)
         metrics: Mapping[str, Any] = trainer.progress_bar_metrics
         for name in shown.keys() & metrics.keys():
             warn(
@@ -149,6 +146,12 @@ class ProgressBar(Callback):
 def print_plainly(*args: Any, **kwargs: Any) -> None:
     """What ``print`` does."""
     print(*args, **kwargs)  # noqa: T201 - the user's own words, and the summary
+
+
+def standard_metrics(trainer: Trainer) -> dict[str, Any]:
+    """What every bar shows beside what was logged: the logger's version as ``v_num``."""
+    version = _version_text(trainer.loggers)
+    return {} if version is None else {"v_num": version}
 
 
 def _version_text(loggers: list[Logger]) -> int | str | None:

@@ -68,33 +68,34 @@ class AliasModule(ModuleType):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"{name}, served by Leyden.")
+        self._names = SERVED.get(_under_lightning(name), {}) | SERVED.get(name, {})
         # Every one is a package, so that the finder is asked about, and can explain, any name that is missing.
         self.__path__: list[str] = []
-        self.__all__ = [served for served in SERVED.get(name, ()) if not served.startswith("_")]
+        self.__all__ = [served for served in self._names if not served.startswith("_")]
 
     def __getattr__(self, name: str) -> Any:
-        target = SERVED.get(self.__name__, {}).get(name)
+        spelled = f"{_under_lightning(self.__name__)}.{name}"
+        module = spelled.rpartition(".")[0]
+        target = self._names.get(name)
         if target is not None:
-            module, _, attribute = target.partition(":")
-            value = getattr(import_module(module), attribute)
+            where, _, attribute = target.partition(":")
+            value = getattr(import_module(where), attribute)
             _name_bases(aliased=True)
             _serve_torch()
             setattr(self, name, value)
             return value
-        if name in LATER.get(self.__name__, ()) and _is_class_name(name):
-            part = ".".join(self.__name__.split(".")[:2])
-            value = _FINDER.absent.setdefault(
-                (part, name), absent(self.__name__, name, _missing(f"{self.__name__}.{name}"))
-            )
+        if name in LATER.get(module, ()) and (_is_class_name(name) or name.startswith("_")):
+            part = ".".join(module.split(".")[:2])
+            value = _FINDER.absent.setdefault((part, name), absent(module, name, _missing(spelled)))
             setattr(self, name, value)
             return value
-        if (submodule := f"{self.__name__}.{name}") in MODULES:
-            return import_module(submodule)
+        if spelled in MODULES:
+            return import_module(spelled)
         # Tools ask every module for such names, and nobody reads the answer.
-        raise AttributeError(name if name.startswith("__") else _missing(submodule), name=name, obj=self)
+        raise AttributeError(name if name.startswith("__") else _missing(spelled), name=name, obj=self)
 
     def __dir__(self) -> list[str]:
-        inside = f"{self.__name__}."
+        inside = f"{_under_lightning(self.__name__)}."
         below = (module.removeprefix(inside).partition(".")[0] for module in MODULES if module.startswith(inside))
         return sorted({*super().__dir__(), *self.__all__, *below})
 
@@ -104,7 +105,7 @@ class AliasFinder:
     """Finds Lightning's modules among those of the table, and the distributions that they would come from."""
 
     def __init__(self) -> None:
-        self.modules: dict[str, AliasModule] = {}  # by their name under ``lightning``: one for both spellings
+        self.modules: dict[str, AliasModule] = {}  # one for both spellings, but for a root that has names of its own
         self.absent: dict[tuple[str, str], AbsentType] = {}  # by part of Lightning and name: one for all its modules
 
     def find_spec(
@@ -118,13 +119,13 @@ class AliasFinder:
         return ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> AliasModule:
-        name = _under_lightning(spec.name)
+        name = spec.name if spec.name in SERVED else _under_lightning(spec.name)
         return self.modules.setdefault(name, AliasModule(name))
 
     def exec_module(self, module: AliasModule) -> None:
-        """Nothing is run; a module that has two spellings keeps the one under ``lightning``."""
+        """Nothing is run; a module for two spellings keeps the one under ``lightning``."""
         module.__spec__ = ModuleSpec(module.__name__, self, is_package=True)  # type: ignore[arg-type]
-        if module.__name__ == "lightning.pytorch" and os.environ.get(SILENCE) in ("0", "off"):
+        if _under_lightning(module.__name__) == "lightning.pytorch" and os.environ.get(SILENCE) in ("0", "off"):
             warnings.simplefilter("ignore", LeydenWarning)
 
     def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:

@@ -54,7 +54,10 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "RichProgressBar": "leyden.callbacks.rich_progress:RichProgressBar",
         "TQDMProgressBar": "leyden.callbacks.tqdm_progress:TQDMProgressBar",
     },
-    "lightning.pytorch.callbacks.progress.progress_bar": {"ProgressBar": "leyden.callbacks.progress_bar:ProgressBar"},
+    "lightning.pytorch.callbacks.progress.progress_bar": {
+        "ProgressBar": "leyden.callbacks.progress_bar:ProgressBar",
+        "get_standard_metrics": "leyden.callbacks.progress_bar:standard_metrics",
+    },
     "lightning.pytorch.callbacks.progress.rich_progress": {
         "RichProgressBar": "leyden.callbacks.rich_progress:RichProgressBar",
         "RichProgressBarTheme": "leyden.callbacks.rich_progress:RichProgressBarTheme",
@@ -154,7 +157,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks.device_stats_monitor": ("DeviceStatsMonitor",),
     "lightning.pytorch.callbacks.finetuning": ("BackboneFinetuning", "BaseFinetuning", "multiplicative"),
     "lightning.pytorch.callbacks.lr_finder": ("LearningRateFinder",),
-    "lightning.pytorch.callbacks.progress.progress_bar": ("get_standard_metrics",),
     "lightning.pytorch.callbacks.progress.tqdm_progress": ("convert_inf",),
     "lightning.pytorch.callbacks.spike": ("SpikeDetection",),
     "lightning.pytorch.callbacks.stochastic_weight_avg": ("StochasticWeightAveraging",),

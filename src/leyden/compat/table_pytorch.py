@@ -14,7 +14,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "Callback": "leyden.api.callback:Callback",
         "LightningDataModule": "leyden.api.datamodule:DataModule",
         "LightningModule": "leyden.api.module:Module",
-        "Trainer": "leyden.trainer:Trainer",
+        "Trainer": "leyden.compat.trainer:LightningTrainer",
         "__version__": "leyden._version:LIGHTNING_VERSION",
         "seed_everything": "leyden.runtime.seed:seed_everything",
     },
@@ -22,7 +22,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "Callback": "leyden.api.callback:Callback",
         "LightningDataModule": "leyden.api.datamodule:DataModule",
         "LightningModule": "leyden.api.module:Module",
-        "Trainer": "leyden.trainer:Trainer",
+        "Trainer": "leyden.compat.trainer:LightningTrainer",
         "__version__": "leyden._version:LIGHTNING_VERSION",
         "disable_possible_user_warnings": "leyden.compat.utilities:disable_possible_user_warnings",
         "seed_everything": "leyden.runtime.seed:seed_everything",
@@ -67,7 +67,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     },
     # trainer
     "lightning.pytorch.trainer": {
-        "Trainer": "leyden.trainer:Trainer",
+        "Trainer": "leyden.compat.trainer:LightningTrainer",
         "seed_everything": "leyden.runtime.seed:seed_everything",
     },
     "lightning.pytorch.trainer.connectors": {},
@@ -81,7 +81,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "TrainerState": "leyden.loop.run:Status",
         "TrainerStatus": "leyden.core.stage:TrainerStatus",
     },
-    "lightning.pytorch.trainer.trainer": {"Trainer": "leyden.trainer:Trainer"},
+    "lightning.pytorch.trainer.trainer": {"Trainer": "leyden.compat.trainer:LightningTrainer"},
     # utilities
     "lightning.pytorch.utilities": {
         "AttributeDict": "leyden.core.attribute_dict:AttributeDict",
