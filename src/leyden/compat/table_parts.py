@@ -101,8 +101,8 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     "lightning.pytorch.loggers.tensorboard": {"TensorBoardLogger": "leyden.loggers.tensorboard:TensorBoardLogger"},
     "lightning.pytorch.accelerators": {
         "Accelerator": "leyden.strategies.accelerator:Accelerator",
-        "CPUAccelerator": "leyden.strategies.accelerator:CPUAccelerator",
         "AcceleratorRegistry": "leyden.compat.hardware:ACCELERATOR_TYPES",
+        "CPUAccelerator": "leyden.strategies.accelerator:CPUAccelerator",
         "CUDAAccelerator": "leyden.strategies.accelerator:CUDAAccelerator",
         "MPSAccelerator": "leyden.strategies.accelerator:MPSAccelerator",
         "find_usable_cuda_devices": "leyden.compat.hardware:find_usable_cuda_devices",
