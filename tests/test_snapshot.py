@@ -9,12 +9,14 @@ from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
 import leyden as L
+from leyden.callbacks.saved_state import SavedState
 from leyden.checkpoint.load import load
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import FormatError, MismatchError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.snapshot import (
     callback_states,
+    restore_callbacks,
     restore_gradients,
     restore_optimizers,
     restore_weights,
@@ -143,6 +145,42 @@ def test_the_state_of_another_kind_of_optimizer_is_refused_with_what_is_missing(
 def test_a_setting_that_torch_has_added_since_is_no_other_kind_of_optimizer(checkpoint):
     del checkpoint["optimizer_states"][0]["param_groups"][0]["maximize"]
     assert restore(checkpoint).param_groups[0]["maximize"] is False
+
+
+def test_a_state_that_is_refused_by_its_owner_leaves_all_as_they_were(checkpoint):
+    class Refusing(StepLR):
+        def load_state_dict(self, state):
+            if state["step_size"] == 1:
+                raise KeyError("not mine")
+            super().load_state_dict(state)
+
+    optimizer = SGD(Tiny().parameters(), lr=0.5)
+    schedulers = [StepLR(optimizer, 7), Refusing(optimizer, 7)]
+    checkpoint["lr_schedulers"] *= 2
+    with pytest.raises(KeyError, match="not mine"):
+        restore_optimizers(checkpoint, [optimizer], [SchedulerConfig(one) for one in schedulers], "a.ckpt")
+    assert (optimizer.param_groups[0]["lr"], len(optimizer.state)) == (0.5, 0)
+    assert [(one.step_size, one.last_epoch) for one in schedulers] == [(7, 0), (7, 0)]
+
+
+def test_a_state_that_would_fail_in_a_later_step_is_refused_before_any_is_given(checkpoint):
+    checkpoint["lr_schedulers"][0]["gamma"] = "x"
+    optimizer = SGD(Tiny().parameters(), lr=0.5)
+    config = SchedulerConfig(StepLR(optimizer, 7))
+    assert "gamma" in refused(FormatError, lambda: restore_optimizers(checkpoint, [optimizer], [config], "a.ckpt"))
+    checkpoint["optimizer_states"][0]["param_groups"][0]["momentum"] = {"a": 1}
+    assert "momentum" in refused(FormatError, lambda: restore(checkpoint))
+    assert len(optimizer.state) == 0
+
+
+def test_a_malformed_state_of_a_callback_is_named_with_the_file():
+    class Strict(L.Callback):
+        def load_state_dict(self, state):
+            SavedState("Strict", state).count("n")
+
+    with pytest.raises(FormatError, match=r"^a\.ckpt is malformed: The saved state of Strict has n=-1"):
+        restore_callbacks({"callbacks": {Strict().state_key: {"n": -1}}}, [Strict()], "a.ckpt")
+    restore_callbacks({"callbacks": {Strict().state_key: {"n": 1}}}, [Strict()], "a.ckpt")
 
 
 def test_the_state_of_other_parameters_is_refused_with_how_many_there_are(checkpoint):

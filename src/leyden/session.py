@@ -44,10 +44,10 @@ from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
     before_training,
     callback_part,
-    callback_states,
     hyperparameter_part,
     in_training,
     model_part,
+    restore_callbacks,
     restore_datamodule,
     restore_gradients,
     restore_optimizers,
@@ -221,10 +221,7 @@ class Session:
         for callback in self.callbacks:
             callback.on_load_checkpoint(self.trainer, self.module, checkpoint)
         if self.fn is TrainerFn.FITTING:  # an evaluation does not change what callbacks know of the training
-            states = callback_states(checkpoint, self.callbacks, where)
-            for callback in self.callbacks:
-                if (state := states.get(callback.state_key)) is not None:
-                    callback.load_state_dict(state)
+            restore_callbacks(checkpoint, self.callbacks, where)
         return checkpoint
 
     def write_row(self, metrics: Mapping[str, Tensor], step: int, epoch: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from leyden.api.datamodule import DataModule
 from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
 from leyden.api.restore import fill_weights
+from leyden.checkpoint.like import check_optimizer, check_scheduler
 from leyden.core.metrics import Log
 from leyden.core.state import State
 from leyden.core.warnings import warn
@@ -156,6 +158,21 @@ def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], w
     return dict(saved)
 
 
+def restore_callbacks(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> None:
+    """Give the callbacks their saved states.
+
+    Raises:
+        FormatError: a callback finds its state malformed.
+    """
+    states = callback_states(checkpoint, callbacks, where)
+    for callback in callbacks:
+        if (state := states.get(callback.state_key)) is not None:
+            try:
+                callback.load_state_dict(state)
+            except FormatError as error:
+                raise FormatError(f"{where} is malformed: {error} Resume from another checkpoint.") from None
+
+
 def saved_state(checkpoint: Mapping[str, Any], where: str) -> State:
     """The position of the run that a checkpoint was made in.
 
@@ -177,7 +194,7 @@ def restore_optimizers(
 
     Raises:
         MismatchError: the checkpoint has weights alone, or was made with others.
-        FormatError: the states are malformed.
+        FormatError: the states are malformed. All are as they were then.
     """
     training = _training_state(checkpoint, where)
     states, saved = (_saved_list(checkpoint, name, where) for name in ("optimizer_states", "lr_schedulers"))
@@ -188,12 +205,19 @@ def restore_optimizers(
             raise MismatchError(
                 f"{where} has the states of {len(found)} {what}, and this run has {len(own)}. {_AS_BEFORE}"
             )
+    owners = [*optimizers, *(config.scheduler for config in schedulers)]
     for optimizer, state in zip(optimizers, states, strict=True):
-        _check_groups(state, optimizer, where)
-    for optimizer, state in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict(state)
+        check_optimizer(state, optimizer, where)
     for config, state in zip(schedulers, saved, strict=True):
-        config.scheduler.load_state_dict(state)
+        check_scheduler(state, config.scheduler, where)
+    before = [copy.deepcopy(owner.state_dict()) for owner in owners]
+    try:
+        for owner, state in zip(owners, (*states, *saved), strict=True):
+            owner.load_state_dict(state)
+    except BaseException:  # one that takes its state in its own way refused it
+        for owner, state in zip(owners, before, strict=True):
+            owner.load_state_dict(state)
+        raise
 
 
 def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
@@ -283,32 +307,3 @@ def _saved_list(checkpoint: Mapping[str, Any], name: str, where: str) -> list[An
     if not isinstance(saved, list) or not all(isinstance(state, Mapping) for state in saved):
         raise FormatError(f"{where} is malformed: its {name!r} are no list of states. Resume from another checkpoint.")
     return saved
-
-
-def _check_groups(state: Mapping[str, Any], optimizer: Optimizer, where: str) -> None:
-    match state:
-        case {"param_groups": [*groups], "state": Mapping()} if all(_lists_parameters(group) for group in groups):
-            saved = [len(group["params"]) for group in groups]
-        case _:
-            raise FormatError(
-                f"{where} is malformed: the state of an optimizer lacks its groups of parameters. Resume from another "
-                "checkpoint."
-            )
-    own = [len(group["params"]) for group in optimizer.param_groups]
-    if saved != own:
-        raise MismatchError(
-            f"{where} was made with an optimizer over {saved} parameters, and this run's has {own}, by "
-            f"parameter group. {_AS_BEFORE}"
-        )
-    for group, now in zip(groups, optimizer.param_groups, strict=True):
-        lacks, has = sorted(now.keys() - group.keys()), group.keys() - now.keys()
-        if lacks and has:  # one alone may be due to another version of torch
-            raise MismatchError(
-                f"{where} was made with another kind of optimizer than {type(optimizer).__name__}: its settings lack "
-                f"{', '.join(lacks)}. {_AS_BEFORE}"
-            )
-
-
-def _lists_parameters(group: object) -> bool:
-    listed = group.get("params") if isinstance(group, Mapping) else None
-    return isinstance(listed, list) and all(type(number) is int for number in listed)
