@@ -158,3 +158,51 @@ def test_help_names_every_option(capsys):
     for option in ("--format", "--output", "--severity", "--baseline", "--exclude", "--no-config", "--no-suppress"):
         assert option in shown
     assert re.search(r"PATH", shown)
+
+
+def save_model(path):
+    import torch
+
+    torch.save({"a": torch.ones(2)}, path)
+    path.chmod(0o666)
+
+
+def test_fix_shows_its_plan_and_does_nothing_without_a_yes(project, capsys):
+    save_model(project / "m.pt")
+    assert main(["audit", "--fix"]) == 1
+    told = capsys.readouterr().err
+    assert "./m.pt: permissions 0666 become 0644" in told
+    assert "./m.pt: becomes a file of Leyden's format with 1 tensor" in told
+    assert "Nothing was changed. With --yes it is done." in told
+    assert [path.name for path in project.iterdir()] == ["m.pt"]
+    assert (project / "m.pt").stat().st_mode & 0o777 == 0o666
+
+
+def test_fix_with_a_yes_mends_and_then_finds_nothing_more(project, capsys):
+    from leyden.checkpoint.load import load
+
+    save_model(project / "m.pt")
+    assert main(["audit", "--fix", "--yes"]) == 0
+    assert "1 file mended" in capsys.readouterr().err
+    assert sorted(path.name for path in project.iterdir()) == ["m.pt", "m.pt.orig"]
+    assert load(project / "m.pt")["a"].tolist() == [1.0, 1.0]
+    assert main(["audit", "--fix", "--yes"]) == 0
+    assert "There is nothing that --fix can mend." in capsys.readouterr().err
+
+
+def test_fix_leaves_checkpoints_as_they_are_where_that_is_wanted(project, capsys):
+    save_model(project / "m.pt")
+    assert main(["audit", "--fix", "--yes", "--no-convert"]) == 0
+    assert "Leyden's format" not in capsys.readouterr().err
+    assert [path.name for path in project.iterdir()] == ["m.pt"]
+
+
+def test_a_step_that_fails_is_told_and_its_finding_stays(project, capsys, monkeypatch):
+    save_model(project / "m.pt")
+
+    def refuse(step):
+        raise PermissionError(1, "Operation not permitted", step.path)
+
+    monkeypatch.setattr("leyden.cli.audit_fix.tighten", refuse)
+    assert main(["audit", "--fix", "--yes", "--no-convert"]) == 1
+    assert "./m.pt: not changed: [Errno 1] Operation not permitted" in capsys.readouterr().err

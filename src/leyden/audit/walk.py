@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias, final
 
 from leyden.audit.finding import Finding, Place
+from leyden.audit.permissions import read_directory
 from leyden.audit.rules.engine import CHANGED, LINK, SPECIAL, UNREADABLE
 
 # What tools write for themselves. A directory with the file pyvenv.cfg in it is a virtual environment and one of them.
@@ -54,6 +55,7 @@ class Walk:
     def _directory(self, root: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Iterator[Found | Finding]:
         inside = os.path.realpath(root)
         pending: list[Step] = [root]
+        yield from read_directory(root, status.st_mode)
         seen.add(identity(status))
         while pending:
             step = pending.pop()
@@ -98,7 +100,7 @@ class Walk:
         if identity(status) in seen:  # a bind mount, or a path that was named twice
             return ()
         seen.add(identity(status))
-        return [path]
+        return [path, *read_directory(path, status.st_mode)]  # the last comes first
 
     def _excluded(self, path: str, root: str, name: str) -> bool:
         if not self.everything and name in LEFT_OUT:

@@ -37,6 +37,9 @@ def arguments(parser: ArgumentParser) -> None:
         "--no-config", action="store_true", help="leave out [tool.leyden.audit] of the pyproject.toml in this directory"
     )
     add("--no-suppress", action="store_true", help="comments, settings and baselines accept nothing")
+    add("--fix", action="store_true", help="show what can be mended by itself, and ask before it is done")
+    add("--yes", action="store_true", help="with --fix: do it without asking")
+    add("--no-convert", action="store_true", help="with --fix: leave pickled checkpoints as they are")
     jobs = "processes (default: as many as there are cores; 0: only this one)"
     add("--jobs", metavar="N", type=natural, help=jobs)
     seconds = "the longest that one file may take (default: %(default)s)"
@@ -68,6 +71,10 @@ def run(options: Namespace) -> int:
     except BrokenPipeError:  # the reader of a pipe went away, which is its right; nothing more can be told to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    if options.fix:
+        from leyden.cli.audit_fix import mend
+
+        report = mend(options, orders, report)
     return 0 if options.write_baseline else exit_code(report.counted)
 
 

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import stat
+from datetime import date
+
+import pytest
+import torch
+from tests.audit.reports import report
+
+from leyden.audit.engine import Orders, audit
+from leyden.audit.finding import Artifact, Finding, Limits
+from leyden.audit.fix import plan as planning
+from leyden.audit.fix.apply import tighten
+from leyden.audit.fix.plan import Convert, Leave, Tighten, plan
+from leyden.audit.sources import SOURCES
+from leyden.errors import PathError
+
+
+def steps(*paths, conversion=True):
+    orders = Orders(tuple(map(str, paths)), "/")
+    records = list(audit(orders, SOURCES, today=date(2026, 11, 22), worker=[]))
+    findings = [record for record in records if isinstance(record, Finding)]
+    artifacts = tuple(record for record in records if isinstance(record, Artifact))
+    return list(plan(report(*findings, artifacts=artifacts), Limits(), conversion=conversion))
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "m.pt"
+    torch.save({"a": torch.ones(2), "b": torch.zeros(1)}, path)
+    return path
+
+
+def test_what_everybody_may_write_is_tightened_and_no_more_than_that(tmp_path, model):
+    model.chmod(0o666)
+    tmp_path.chmod(0o777)
+    found = steps(tmp_path, conversion=False)
+    assert found == [Tighten(str(tmp_path), 0o777, 0o755), Tighten(str(model), 0o666, 0o644)]
+    for step in found:
+        tighten(step)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, model)] == [0o755, 0o644]
+    assert steps(tmp_path, conversion=False) == []
+
+
+def test_a_pickled_checkpoint_of_tensors_is_converted(tmp_path, model):
+    assert steps(tmp_path) == [Convert(str(model), 2)]
+
+
+def test_what_cannot_be_converted_says_why(tmp_path):
+    torch.save({"net": torch.nn.Linear(1, 1)}, tmp_path / "whole.pt")
+    (step,) = steps(tmp_path)
+    assert isinstance(step, Leave)
+    assert "the audit has something to say about it" in step.reason
+
+
+def test_an_earlier_fix_leaves_nothing_to_do(tmp_path, model):
+    model.rename(tmp_path / "m.pt.orig")
+    assert steps(tmp_path) == []
+
+
+def test_a_name_that_is_taken_is_not_written_over(tmp_path, model):
+    (tmp_path / "m.pt.orig").symlink_to("nowhere")
+    (step,) = steps(tmp_path)
+    assert step == Leave(str(model), "there is a file of the name m.pt.orig already")
+
+
+def test_links_are_left_as_they_are(tmp_path, model):
+    model.chmod(0o666)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "l.pt").symlink_to(model)
+    assert [type(step) for step in steps(tmp_path / "links")] == [Leave, Leave]
+
+
+def test_what_belongs_to_somebody_else_is_left_as_it_is(tmp_path, model, monkeypatch):
+    model.chmod(0o666)
+    monkeypatch.setattr(planning.os, "geteuid", lambda: os.getuid() + 1)
+    assert [step.reason for step in steps(model)] == ["it belongs to somebody else"] * 2
+
+
+def test_a_file_that_changed_after_the_plan_is_not_touched(model):
+    model.chmod(0o600)
+    with pytest.raises(PathError, match="changed since"):
+        tighten(Tighten(str(model), 0o666, 0o644))
+    link = model.with_name("link")
+    link.symlink_to(model)
+    with pytest.raises(OSError, match="link"):
+        tighten(Tighten(str(link), 0o600, 0o600))
