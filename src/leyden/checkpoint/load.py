@@ -5,23 +5,22 @@ from __future__ import annotations
 import functools
 import mmap
 import os
-import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from io import RawIOBase
-from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor
 
 from leyden.checkpoint.adapters import adapters
+from leyden.checkpoint.content import Source, content
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.fill import Incompatible, fill
 from leyden.checkpoint.objects import describing, restoring
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
 from leyden.checkpoint.trust import is_own
 from leyden.errors import FormatError
+from leyden.security.encryption import Identities
 from leyden.security.policy import Policy, admit, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
@@ -31,10 +30,7 @@ from leyden.wire.values import Adapter
 
 __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
 
-Source: TypeAlias = "str | os.PathLike[str] | BinaryIO"
 MapLocation: TypeAlias = "str | torch.device | int | Mapping[str, str] | Callable[[Any, str], Any] | None"
-
-_CHUNK = 16 << 20
 
 
 @final
@@ -54,6 +50,7 @@ def load(
     verify: bool = True,
     mapped: bool = True,
     policy: Policy | str | None = None,
+    identities: Identities | None = None,
     describe: Collection[str] = (),
 ) -> dict[str, Any]:
     """The tree that ``save`` wrote, with equal values and types. Nothing is unpickled, imported or run.
@@ -65,9 +62,10 @@ def load(
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
     or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead. ``policy`` says
-    whose files are read: SealError names the rule that a file breaks.
+    whose files are read: SealError names the rule that a file breaks. ``identities`` open an encrypted file, or the
+    files of keys that LEYDEN_AGE_IDENTITIES names.
     """
-    data, where = _content(path, mapped)
+    data, where = content(path, mapped, identities)
     opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
@@ -84,9 +82,10 @@ def load_weights(
     verify: bool = True,
     mapped: bool = True,
     policy: Policy | str | None = None,
+    identities: Identities | None = None,
 ) -> dict[str, Tensor]:
     """Tensors by name: what ``save_weights`` wrote, or any safetensors file, which then has no digests to verify."""
-    data, where = _content(path, mapped)
+    data, where = content(path, mapped, identities)
     opened = _open(data, where, verify, policy)
     fetch = _fetch(data, opened, where, map_location)
     if opened.tree is None:
@@ -100,54 +99,13 @@ def load_weights(
     return weights
 
 
-def verify(path: str | os.PathLike[str]) -> Report:
+def verify(path: str | os.PathLike[str], *, identities: Identities | None = None) -> Report:
     """Read every byte of a checkpoint and compare; DigestError names the first tensor that is not what was saved."""
-    data, where = _content(path, mapped=True)
+    data, where = content(path, mapped=True, identities=identities)
     opened = _open(data, where, verify=True, policy=Policy.OPEN)
     if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")
     return Report(opened.seal.digest, len(opened.header.entries), len(data))
-
-
-def _content(source: Source, mapped: bool) -> tuple[mmap.mmap | bytearray, str]:
-    """All bytes of a file, writable and private to this process, and how messages name it."""
-    if not isinstance(source, (str, os.PathLike)):
-        return _read(source), "The stream"
-    path = Path(source)
-    # Without waiting: opening a pipe that nobody writes to would never return.
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError as error:
-        where = str(path.absolute())
-        raise FileNotFoundError(error.errno, "There is no such checkpoint; check the path", where) from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise FormatError(f"{path} is not a file, as a checkpoint is. If it is a directory, name the file in it.")
-        if status.st_size == 0:
-            return bytearray(), str(path)
-        if mapped:
-            return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
-        memory = mmap.mmap(-1, status.st_size)
-        with open(descriptor, "rb", buffering=0, closefd=False) as file:
-            _read_into(memory, file)
-        return memory, str(path)
-    finally:
-        os.close(descriptor)
-
-
-def _read_into(memory: mmap.mmap, file: RawIOBase) -> None:
-    with memoryview(memory) as whole:
-        done = 0
-        while count := file.readinto(whole[done : done + _CHUNK]):
-            done += count
-
-
-def _read(stream: BinaryIO) -> bytearray:
-    content = bytearray()
-    while chunk := stream.read(_CHUNK):
-        content += chunk
-    return content
 
 
 def _open(data: mmap.mmap | bytearray, where: str, verify: bool, policy: Policy | str | None) -> Envelope:

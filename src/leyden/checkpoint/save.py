@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
 from leyden.errors import EncodeError
+from leyden.security.encryption import Recipients, encrypt
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
 from leyden.wire.tree import Encoded, encode
 
 
-def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
-    """Write ``tree`` to ``path`` as a private file, sealed with the user's key.
+def save(tree: Mapping[str, Any], path: str | os.PathLike[str], recipients: Recipients | None = None) -> str:
+    """Write ``tree`` to ``path`` as a private file, sealed with the user's key and encrypted for ``recipients``.
 
-    Returns the digest of the file's header, which covers the whole file.
+    Returns the digest of the file's header, which covers the whole file. Encrypting takes the size of the file in
+    memory, and as much again for a passphrase.
 
     The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
     file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
@@ -32,7 +35,12 @@ def save(tree: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
-        digest = envelope.write(stream, encoded.leaves, encoded.text, signer())
+        if recipients is None:
+            digest = envelope.write(stream, encoded.leaves, encoded.text, signer())
+        else:  # the header comes last, so the plain file is made in memory: it is never on the disk
+            plain = BytesIO()
+            digest = envelope.write(plain, encoded.leaves, encoded.text, signer())
+            encrypt(plain, stream, recipients)
     note_written(digest)
     return digest
 

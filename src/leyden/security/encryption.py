@@ -46,7 +46,7 @@ class Identities:
     passphrase: Secret | None = None
 
 
-def is_encrypted(start: bytes) -> bool:
+def is_encrypted(start: bytes | bytearray) -> bool:
     """Whether a file that begins like this is an age file."""
     return start.startswith((MAGIC, _ARMOR))
 
