@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ENV := $(VENV)/.run $(VENV)/.package
 
-.PHONY: demo test lint parity kill bench lock clean
+.PHONY: demo test lint parity resume kill bench lock clean
 
 demo: $(ENV)
 	$(BIN)/leyden demo
@@ -27,6 +27,10 @@ lint: $(ENV) $(VENV)/.dev
 
 parity: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m pytest tests/parity
+
+resume: export OMP_NUM_THREADS = 1
+resume: $(ENV) $(VENV)/.dev
+	$(BIN)/python -m tests.loop.resume_matrix
 
 kill: export OMP_NUM_THREADS = 1
 kill: $(ENV) $(VENV)/.dev

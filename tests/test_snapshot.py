@@ -285,16 +285,16 @@ def test_gradients_that_are_no_dictionary_are_refused(checkpoint):
 @pytest.mark.parametrize("rows", [None, 3, [-1], [1.0], [True], "1"])
 def test_numbers_of_rows_that_are_no_counts_are_refused(checkpoint, rows):
     checkpoint["leyden"]["validation_rows"] = rows
-    assert "validation rows" in refused(FormatError, lambda: resume_of(checkpoint, "a.ckpt"))
+    assert "validation rows" in refused(FormatError, lambda: resume_of(checkpoint, Tiny(), "a.ckpt"))
 
 
-@pytest.mark.parametrize("name", ["random", "data", "log"])
+@pytest.mark.parametrize("name", ["random", "data", "log", "metrics"])
 def test_malformed_states_of_data_log_and_random_numbers_are_refused_before_anything_runs(checkpoint, name):
     checkpoint["leyden"][name] = {"other": 1}
-    assert " is malformed: " in refused(FormatError, lambda: resume_of(checkpoint, "a.ckpt"))
+    assert " is malformed: " in refused(FormatError, lambda: resume_of(checkpoint, Tiny(), "a.ckpt"))
 
 
 def test_reading_where_a_run_goes_on_leaves_the_random_numbers_alone(checkpoint):
-    before = torch.get_rng_state()
-    resume_of(checkpoint, "a.ckpt")
+    module, before = Tiny(), torch.get_rng_state()
+    resume_of(checkpoint, module, "a.ckpt")
     assert torch.equal(torch.get_rng_state(), before)

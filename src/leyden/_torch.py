@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import optim
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 # Optimizers of torch whose step() needs gradients and nothing else. LBFGS is not among them: it evaluates the loss.
 GRADIENT_ONLY = (
@@ -34,6 +35,11 @@ def needs_closure(optimizer: Optimizer) -> bool:
     """
     hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     return type(optimizer) not in GRADIENT_ONLY or bool(hooked)
+
+
+def workers_run(loader: Any) -> bool:
+    """Does a loader have worker processes that its next pass goes on with?"""
+    return isinstance(loader, DataLoader) and loader.persistent_workers and loader._iterator is not None
 
 
 def hparams_summaries(writer: Any, params: dict[str, Any], metrics: dict[str, Any]) -> tuple[Any, Any, Any]:

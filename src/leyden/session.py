@@ -35,6 +35,7 @@ from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.predict import predict
+from leyden.loop.progress import IN_BATCH
 from leyden.loop.run import Evaluation, Predictions, Resume, Run, Status
 from leyden.loop.steps import check_step, pulls_batches
 from leyden.runtime.modes import torch_modes
@@ -274,6 +275,11 @@ class Session:
         """The checkpoint dictionary of this moment; callbacks and module may change it before it is written."""
         checkpoint = model_part(self.state, self.module, self.log.hook)
         if not weights_only:
+            if self.state.at == "batch" and self.log.hook in IN_BATCH:
+                warn(
+                    f"a checkpoint is made in {self.log.hook}, in the middle of a batch, which a run that is resumed "
+                    "from it begins again. Save in on_train_batch_end to go on exactly."
+                )
             checkpoint.update(callback_part(self.callbacks))
             checkpoint.update(self._training_part())
             show_loader_states(checkpoint)
@@ -314,7 +320,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     s.validates = val.defined and overridden(s.module, "validation_step") and s.settings.limit_val_batches > 0
     checkpoint = s.set_up()
     where = str(s.ckpt_path)
-    s.resume = None if checkpoint is None else resume_of(checkpoint, where)
+    s.resume = None if checkpoint is None else resume_of(checkpoint, s.module, where)
     s.log.clear()
     warn_of_default_epochs(s.settings)
     warn_of_evaluation_mode(s.module)

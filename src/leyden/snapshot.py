@@ -17,6 +17,7 @@ from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
 from leyden.api.restore import fill_weights
 from leyden.checkpoint.like import check_optimizer, check_scheduler
+from leyden.core.metric_state import check_metrics, dump_metrics, metrics_in
 from leyden.core.metrics import Log
 from leyden.core.state import State
 from leyden.core.warnings import warn
@@ -67,8 +68,9 @@ def in_training(run: Run, module: Module) -> dict[str, Any]:
         "state": run.state.state_dict(),
         "random": random_states() if before is None else before.random,
         "data": run.data.state_dict(),
-        "log": run.log.state_dict(),
+        "log": run.log.state_dict(metrics_in(module)) if before is None else before.log,
         "validation_rows": list(run.validation.rows if before is None else before.rows),
+        "metrics": dump_metrics(module) if before is None else before.metrics,
         "gradients": gradients_of_window(run, module),
     }
 
@@ -88,6 +90,7 @@ def before_training(state: State, log: Log, random: Mapping[str, Any] | None) ->
         "data": None,
         "log": log.state_dict(),
         "validation_rows": [],
+        "metrics": {},
         "gradients": {},
     }
 
@@ -106,9 +109,13 @@ def show_loader_states(checkpoint: dict[str, Any]) -> None:
 
 
 def gradients_of_window(run: Run, module: Module) -> dict[str, Tensor]:
-    """The gradients of an accumulation window that is still open, by parameter; none at the edge of a window."""
+    """The gradients of an accumulation window that is still open, by parameter; none at the edge of a window.
+
+    A module that optimizes manually has windows of its own, so all that there are may be needed.
+    """
     state = run.state
-    if state.at in ("epoch_start", "epoch_end") or state.last or run.plan.opens_window(state.batch):
+    edge = state.at in ("epoch_start", "epoch_end") or state.last or run.plan.opens_window(state.batch)
+    if edge and module.automatic_optimization:
         return {}
     return {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}
 
@@ -254,7 +261,7 @@ def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str)
         parameters[name].grad = gradient.to(parameters[name].device, copy=True)
 
 
-def resume_of(checkpoint: Mapping[str, Any], where: str) -> Resume:
+def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resume:
     """What the checkpoint says about the data, the metrics and the random numbers, read and found to be well formed.
 
     Raises:
@@ -267,17 +274,20 @@ def resume_of(checkpoint: Mapping[str, Any], where: str) -> Resume:
         if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
             raise FormatError("its numbers of validation rows are not a list of counts")
         check_random_states(own["random"])
-        Log().load_state_dict(own["log"])
+        Log().load_state_dict(own["log"], metrics_in(module))
+        check_metrics(own["metrics"], module)
         if data is not None:
             Position.read(data)
     except FormatError as error:
         raise FormatError(f"{where} is malformed: {error}") from None
-    return Resume(own["random"], data, own["log"], rows, passed_on(checkpoint))
+    except MismatchError as error:
+        raise MismatchError(f"{where} was made with another model: {error}") from None
+    return Resume(own["random"], data, own["log"], rows, own["metrics"], passed_on(checkpoint))
 
 
 _AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
 _PASSED_ON = ("epoch", "global_step", "loops", "optimizer_states", "lr_schedulers", SCALER, "leyden")
-_TRAINING_STATE = {"state", "random", "data", "log", "validation_rows"}
+_TRAINING_STATE = {"state", "random", "data", "log", "validation_rows", "metrics"}
 
 
 def _training_state(checkpoint: Mapping[str, Any], where: str) -> Mapping[str, Any]:

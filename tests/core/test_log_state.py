@@ -164,3 +164,43 @@ def test_a_malformed_state_is_refused_and_changes_nothing(fault):
     with pytest.raises(FormatError):
         log.load_state_dict(state if changed is None else changed)
     assert log.state_dict() == before
+
+
+class Counted:
+    """Stands in the place of a metric object."""
+
+    _forward_cache = torch.tensor(2.0)
+
+    def compute(self):
+        return torch.tensor(5.0)
+
+    def reset(self):
+        pass
+
+
+def with_metric(metric):
+    log = opened()
+    log.begin_batch(torch.zeros(1))
+    log.hook = "training_step"
+    log.log("counted", 1.0, on_epoch=True)
+    slot = log._slots["training_step", "counted"]
+    slot.metric, slot.last, slot.total = metric, None, None
+    return log
+
+
+def test_a_metric_object_is_found_again_by_its_name():
+    saved = with_metric(first := Counted()).state_dict({"parts.counted": first})
+    other = Log()
+    other.load_state_dict(saved, {"parts.counted": Counted()})
+    other.end_batches()
+    assert {name: value.item() for name, value in other.epoch_metrics().items()} == {"counted_epoch": 5.0}
+
+
+def test_a_metric_object_without_a_name_is_left_out():
+    assert with_metric(Counted()).state_dict()["epoch"] == []
+
+
+def test_the_name_of_a_metric_object_that_is_not_there_is_refused():
+    saved = with_metric(first := Counted()).state_dict({"counted": first})
+    with pytest.raises(FormatError, match="'counted', which the module does not have"):
+        Log().load_state_dict(saved, {})

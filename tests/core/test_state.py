@@ -131,7 +131,9 @@ def test_a_saved_field_of_another_type_or_below_zero_is_refused_by_name_and_valu
 
 
 def test_a_saved_point_of_the_epoch_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(FormatError, match="at='lunch'; known are epoch_start, batch, batch_end, validate, validated, epoch_end"):
+    with pytest.raises(
+        FormatError, match="at='lunch'; known are epoch_start, batch, batch_end, validate, validated, epoch_end"
+    ):
         State.from_state_dict(SOMEWHERE.state_dict() | {"at": "lunch"})
 
 

@@ -301,6 +301,30 @@ def test_the_epoch_after_a_resume_is_shuffled_as_it_would_have_been():
     assert listed(other.batches(0, 1)) == expected
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("done", [2, 4])
+def test_workers_that_outlive_an_epoch_run_already_when_it_is_resumed(done):
+    def data():
+        loader = DataLoader(numbers(4), 1, True, num_workers=1, persistent_workers=True, multiprocessing_context="fork")
+        return TrainData(loader, 4)
+
+    torch.manual_seed(3)
+    whole = data()
+    listed(whole.batches(0, 0))
+    batches = whole.batches(0, 1)
+    for _ in range(done):
+        next(batches)
+    saved, random = whole.state_dict(), torch.get_rng_state()
+    rest = [*listed(batches), *listed(whole.batches(0, 2))]
+    torch.manual_seed(4)
+    other = data()
+    other.rewind(saved, done, 1)
+    torch.set_rng_state(random)
+    assert [*listed(other.batches(done, 1)), *listed(other.batches(0, 2))] == rest
+    for one in (whole, other):
+        one.loader._iterator._shutdown_workers()
+
+
 def test_a_save_between_two_epochs_has_the_generators_as_they_are():
     data = TrainData(shuffled(1), 4)
     listed(data.batches(0, 0))
@@ -437,6 +461,8 @@ def drawn(saved, **changes):
         lambda saved: in_loader(saved, first={}),
         lambda saved: in_loader(saved, taken=-1),
         lambda saved: in_loader(saved, ended=None),
+        lambda saved: in_loader(saved, workers=1),
+        lambda saved: in_loader(saved, begun=drawn(saved, workers=None)),
         lambda saved: in_loader(saved, begun=drawn(saved, generators=3)),
         lambda saved: in_loader(saved, begun=drawn(saved, generators=[NO_STATE])),
         lambda saved: in_loader(saved, first=drawn(saved, generators=[NO_STATE])),

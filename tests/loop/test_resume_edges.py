@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 import leyden as L
 from leyden.checkpoint.load import load
+from leyden.core.warnings import LeydenWarning
 from leyden.errors import FormatError, MismatchError
 
 BEFORE_TRAINING = (
@@ -150,3 +151,30 @@ def test_a_malformed_training_state_is_refused_before_the_program_is_told_that_i
     fit(tmp_path, Spoiling(), SaveIn("on_train_end", path))
     with pytest.raises(FormatError, match=r"a\.ckpt is malformed"):
         fit(tmp_path, Listening(), ckpt_path=path)
+
+
+MIDDLE = ("on_train_batch_start", "on_before_zero_grad", "on_after_backward", "on_before_optimizer_step")
+
+
+@pytest.mark.parametrize("hook", MIDDLE)
+def test_a_save_in_the_middle_of_a_batch_says_that_the_batch_begins_again(hook: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    with pytest.warns(LeydenWarning, match=f"in {hook}, in the middle of a batch"):
+        fit(tmp_path, SaveIn(hook, path))
+    run, _ = fit(tmp_path, seed=2, ckpt_path=path)
+    assert (run.global_step, run.fit_loop.epoch_loop.batch_progress.total.completed) == (10, 10)
+
+
+def test_a_save_in_training_step_says_so_too(tmp_path: Path) -> None:
+    class Saving(Model):
+        def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+            assert self.trainer is not None
+            self.trainer.save_checkpoint(tmp_path / "a.ckpt")
+            return super().training_step(batch, batch_idx)
+
+    with pytest.warns(LeydenWarning, match="in training_step, in the middle"):
+        trainer(tmp_path, limit_train_batches=1, limit_val_batches=0).fit(Saving(), batches(1), batches(1))
+
+
+def test_a_save_between_two_batches_warns_of_nothing(tmp_path: Path) -> None:
+    fit(tmp_path, SaveIn("on_train_batch_end", tmp_path / "a.ckpt"), SaveIn("on_train_epoch_end", tmp_path / "b.ckpt"))

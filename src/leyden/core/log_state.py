@@ -7,14 +7,15 @@ from typing import Any
 
 from torch import Tensor
 
-from leyden.core.slots import RULES, Flags, Key, Slot, reduction
+from leyden.core.slots import RULES, Flags, Key, Metric, Slot, reduction
 from leyden.errors import FormatError, LogError
 
-_ENTRIES = ("hook", "name", *Flags._fields, "last", "total", "weight")
+_ENTRIES = ("hook", "name", *Flags._fields, "last", "total", "weight", "metric")
 
 
-def dump_slots(slots: Mapping[Key, Slot]) -> list[dict[str, Any]]:
-    """One entry for each key; metric objects are left out, since they belong to the module."""
+def dump_slots(slots: Mapping[Key, Slot], metrics: Mapping[str, Metric]) -> list[dict[str, Any]]:
+    """One entry for each key; of a metric object that has a name, the name, since it keeps its values itself."""
+    names = {id(metric): name for name, metric in metrics.items()}
     return [
         {
             "hook": hook,
@@ -23,14 +24,15 @@ def dump_slots(slots: Mapping[Key, Slot]) -> list[dict[str, Any]]:
             "last": slot.last,
             "total": slot.total,
             "weight": slot.weight,
+            "metric": None if slot.metric is None else names[id(slot.metric)],
         }
         for (hook, name), slot in slots.items()
-        if slot.metric is None
+        if slot.metric is None or id(slot.metric) in names
     ]
 
 
-def load_slots(entries: Any) -> dict[Key, Slot]:
-    """The slots of ``dump_slots``.
+def load_slots(entries: Any, metrics: Mapping[str, Metric]) -> dict[Key, Slot]:
+    """The slots of ``dump_slots``; ``metrics`` are the metric objects by name.
 
     Raises:
         FormatError: an entry is malformed.
@@ -39,14 +41,14 @@ def load_slots(entries: Any) -> dict[Key, Slot]:
         raise FormatError("The logged values of the epoch are not a list.")
     slots: dict[Key, Slot] = {}
     for index, entry in enumerate(entries):
-        slot = _load_slot(entry, f"Logged value {index} of the epoch")
+        slot = _load_slot(entry, f"Logged value {index} of the epoch", metrics)
         slots[entry["hook"], entry["name"]] = slot
     if len(slots) != len(entries):
         raise FormatError("Two logged values of the epoch have the same hook and name.")
     return slots
 
 
-def _load_slot(entry: Any, where: str) -> Slot:
+def _load_slot(entry: Any, where: str, metrics: Mapping[str, Metric]) -> Slot:
     if not isinstance(entry, Mapping) or set(entry) != set(_ENTRIES):
         raise FormatError(f"{where} has not exactly the entries {', '.join(_ENTRIES)}.")
     if not isinstance(entry["hook"], str) or entry["hook"] not in RULES or not isinstance(entry["name"], str):
@@ -68,6 +70,10 @@ def _load_slot(entry: Any, where: str) -> Slot:
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise FormatError(f"{where} has a weight that is no number.")
     slot.weight = weight
+    if (metric := entry["metric"]) is not None:
+        if not isinstance(metric, str) or metric not in metrics:
+            raise FormatError(f"{where} is of the metric object {metric!r}, which the module does not have.")
+        slot.metric = metrics[metric]
     return slot
 
 

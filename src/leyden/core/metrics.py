@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from numbers import Real
+from types import MappingProxyType
 from typing import Any, cast, final
 
 import torch
@@ -13,7 +14,7 @@ from leyden.core.batch_size import batch_size_of
 from leyden.core.board import Board
 from leyden.core.log_state import dump_slots, load_slots
 from leyden.core.published import Published
-from leyden.core.slots import Flags, Key, Slot, is_metric, is_metric_collection
+from leyden.core.slots import Flags, Key, Metric, Slot, is_metric, is_metric_collection
 from leyden.core.stage import RunningStage
 from leyden.errors import FormatError, LogError
 
@@ -237,18 +238,26 @@ class Log:
             if board.batches_over or not board.begun:
                 self._published.epoch(board.all())
 
-    def state_dict(self) -> dict[str, Any]:
-        """What is published, and the sums of the train epoch if one is open; metric objects keep their own."""
+    def state_dict(self, metrics: Mapping[str, Metric] = MappingProxyType({})) -> dict[str, Any]:
+        """What is published, and the sums of the train epoch if one is open.
+
+        Args:
+            metrics: metric objects by name; one that is logged is named, and keeps its values itself.
+        """
         self._publish()
         board = next((board for board in self._boards if board.stage is RunningStage.TRAINING), None)
         return {
             "published": self._published.state_dict(),
-            "epoch": None if board is None else dump_slots(board.slots[0]),
+            "epoch": None if board is None else dump_slots(board.slots[0], metrics),
             "batches_over": board is not None and board.batches_over,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], metrics: Mapping[str, Metric] = MappingProxyType({})) -> None:
         """Go on where ``state_dict`` was taken, inside the same epoch if one was open.
+
+        Args:
+            state: what it gave.
+            metrics: the metric objects by name.
 
         Raises:
             FormatError: an entry is missing, unknown or malformed; nothing is changed then.
@@ -257,7 +266,7 @@ class Log:
         _expect_entries(state["published"], Published.__slots__, "Its entry 'published'")
         if not isinstance(state["batches_over"], bool):
             raise FormatError("The state of the logged values has no bool under 'batches_over'.")
-        slots = None if state["epoch"] is None else load_slots(state["epoch"])
+        slots = None if state["epoch"] is None else load_slots(state["epoch"], metrics)
         self._published.load_state_dict(state["published"])
         self._boards.clear()
         if slots is not None:

@@ -25,6 +25,9 @@ class Plan:
     log_every: int = 50  # stepping batches between two rows of the loggers; 0: none
 
     def finished(self, s: State) -> bool:
+        """Is it over? Not before all is done that follows the last batch and its epoch."""
+        if s.at != "batch" and s.at != "epoch_start":
+            return False
         spent = s.epoch >= self.max_epochs or s.step >= self.max_steps
         return spent or (s.stop and self.stops(s))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from numbers import Real
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeGuard, final
@@ -78,6 +79,12 @@ class Metric(Protocol):
     """What is used of a torchmetrics.Metric."""
 
     _forward_cache: Any
+    _computed: Any
+    _update_count: int
+    _defaults: Mapping[str, Any]  # the names of what it collects
+
+    @property
+    def device(self) -> torch.device: ...
 
     def compute(self) -> Any: ...
 

@@ -9,6 +9,7 @@ from itertools import accumulate, islice
 from math import inf
 from typing import Any, final
 
+from leyden._torch import workers_run
 from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.data.combined import CombinedLoader, Place, has_state, one_by_one, size_of
@@ -21,6 +22,7 @@ from leyden.data.position import (
     generators_of,
     random_of,
     set_states,
+    start_workers,
     tell_epoch,
 )
 from leyden.data.pulled import Pulled
@@ -151,6 +153,7 @@ class TrainData:
                 "taken": place.taken,
                 "ended": place.ended,
                 "state": loader.state_dict() if has_state(loader) else None,
+                "workers": workers_run(loader),
             }
             for loader, place in zip(loaders, places, strict=True)
         ]
@@ -194,6 +197,8 @@ class TrainData:
             for loader, place in zip(loaders, position.loaders, strict=True):
                 if _loaded(loader, place.state):
                     next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
+                elif place.workers:
+                    start_workers(loader)
         set_states(loaders, now)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from leyden._torch import workers_run
 from leyden.errors import FormatError, MismatchError
 from leyden.runtime.seed import generator_state, random_states, restore_random_states
 
@@ -16,14 +17,15 @@ class Drawn(NamedTuple):
 
     random: object  # global ones
     generators: list[object]  # of the generators that the loader was given
+    workers: bool  # did its worker processes run already? Starting them draws a random number
 
     @classmethod
     def read(cls, saved: object) -> Drawn | None:
         match saved:
             case None:
                 return None
-            case {"random": random, "generators": list(generators)}:
-                return cls(random, generators)
+            case {"random": random, "generators": list(generators), "workers": bool(workers)}:
+                return cls(random, generators, workers)
             case _:
                 raise _malformed()
 
@@ -36,6 +38,7 @@ class InLoader(NamedTuple):
     taken: int  # batches since then
     ended: bool  # it has ended in this epoch, and perhaps started again
     state: Any  # its own, or None
+    workers: bool  # do its worker processes run on after the epoch?
 
     @classmethod
     def read(cls, saved: object) -> InLoader:
@@ -46,8 +49,9 @@ class InLoader(NamedTuple):
                 "taken": int(taken),
                 "ended": bool(ended),
                 "state": state,
+                "workers": bool(workers),
             } if taken >= 0:
-                return cls(Drawn.read(begun), Drawn.read(first), taken, ended, state)
+                return cls(Drawn.read(begun), Drawn.read(first), taken, ended, state, workers)
             case _:
                 raise _malformed()
 
@@ -90,7 +94,8 @@ def _pulled(saved: object) -> int:
 
 def random_of(loader: Any) -> dict[str, Any]:
     """The random states that an iterator draws the order of a loader from, if it is made now."""
-    return {"random": random_states(), "generators": [g.get_state() for g in generators_of([loader])]}
+    generators = [generator.get_state() for generator in generators_of([loader])]
+    return {"random": random_states(), "generators": generators, "workers": workers_run(loader)}
 
 
 def generators_of(loaders: list[Any]) -> list[torch.Generator]:
@@ -124,8 +129,16 @@ def set_states(loaders: list[Any], states: list[Tensor]) -> None:
 
 def draw_again(loader: Any, drawn: Drawn) -> None:
     """Put the random numbers back to where the order of a loader was drawn."""
+    if drawn.workers:
+        start_workers(loader)
     restore_random_states(drawn.random)
     set_states([loader], checked_states([loader], drawn.generators))
+
+
+def start_workers(loader: Any) -> None:
+    """Start the worker processes that a loader keeps from one epoch to the next, unless they run."""
+    if getattr(loader, "persistent_workers", False) and not workers_run(loader):
+        iter(loader)
 
 
 def tell_epoch(loaders: list[Any], epoch: int) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from leyden.core.described import described
+from leyden.core.metric_state import dump_metrics, load_metrics, metrics_in
 from leyden.core.stage import RunningStage
 from leyden.core.warnings import warn
 from leyden.data.pulled import NoBatchError
@@ -102,12 +103,14 @@ def train_batches(run: Run) -> None:
 
 def validate(run: Run, index: int) -> None:
     """The validation inside training, after batch ``index``."""
-    run.before_validation = Before(random_states(), list(run.validation.rows))
+    validation = run.validation
+    log = run.log.state_dict(metrics_in(validation.module))
+    run.before_validation = Before(random_states(), list(validation.rows), log, dump_metrics(validation.module))
     run.status.stage = RunningStage.VALIDATING
     if run.plan.closes_window(index, run.state.last):  # else: the gradients of an open window are still needed
         run.hooks.on_validation_model_zero_grad()
     run.state.unvalidated = 0.0
-    evaluate(run.validation)
+    evaluate(validation)
     run.validated_at = monotonic()
     run.status.stage = RunningStage.TRAINING
 
@@ -256,7 +259,8 @@ def pick_up(run: Run) -> None:
         return
     if state.at != "epoch_start":
         run.log.open(RunningStage.TRAINING)
-    run.log.load_state_dict(resume.log)
+    run.log.load_state_dict(resume.log, metrics_in(run.validation.module))
+    load_metrics(resume.metrics, run.validation.module)
     run.validation.rows[:] = resume.validation_rows
     run.data.rewind(resume.data, state.batch, state.epoch)
     restore_random_states(resume.random)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from leyden.core.state import State
 
 # The hooks between the fetching of a batch and its being counted.
-_IN_BATCH = frozenset(
+IN_BATCH = frozenset(
     (
         "on_train_batch_start",
         "training_step",
@@ -50,7 +50,7 @@ def epoch_progress(state: State) -> Progress:
 
 def batch_progress(state: State, hook: str | None) -> Progress:
     """Training batches of a run and of its epoch, as they stand in a hook: Lightning counts around the hooks."""
-    fetched = hook in _IN_BATCH
+    fetched = hook in IN_BATCH
     begun = fetched and hook != "on_train_batch_start"
     ending = hook == "on_train_batch_end"
 

@@ -52,6 +52,7 @@ class Resume(NamedTuple):
     data: Mapping[str, Any] | None  # None: made before training
     log: Mapping[str, Any]
     validation_rows: list[int]
+    metrics: Mapping[str, Any]
     saved: Mapping[str, Any]  # the training state as it was read, for a checkpoint that is made before it is taken up
 
 
@@ -60,6 +61,8 @@ class Before(NamedTuple):
 
     random: Mapping[str, Any]
     rows: list[int]
+    log: Mapping[str, Any]
+    metrics: Mapping[str, Any]
 
 
 class Step(Protocol):
