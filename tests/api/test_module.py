@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from tests.tiny import Tiny, batches, trainer
@@ -220,6 +221,23 @@ def test_clipping_without_a_limit_does_nothing():
     assert module.layer.weight.grad.tolist() == [[9.0, 9.0]]
     module.clip_gradients(module.configure_optimizers(), 1.0, "VALUE")
     assert module.layer.weight.grad.tolist() == [[1.0, 1.0]]
+
+
+def test_what_all_processes_have_is_gathered_in_any_nesting(tmp_path):
+    module = Tiny()
+    with pytest.raises(DetachedError):
+        module.all_gather(torch.ones(2))
+    module, _ = fitted(tmp_path, module)
+    own = torch.ones(2, requires_grad=True)
+    found = module.all_gather({"own": [own, 3], "rest": (2.5, True, np.arange(2.0)), "name": "tiny", "none": None})
+    assert found["own"][0] is own
+    assert [(n.item(), n.dtype) for n in (found["own"][1], *found["rest"][:2])] == [
+        (3, torch.int32),
+        (2.5, torch.float32),
+        (1, torch.uint8),
+    ]
+    assert torch.equal(found["rest"][2], torch.tensor([0.0, 1.0], dtype=torch.float64))
+    assert (found["name"], found["none"]) == ("tiny", None)
 
 
 # Scripts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -18,6 +19,7 @@ from leyden.api.module_hooks import ModuleHooks
 from leyden.api.restore import class_only, load_from_checkpoint
 from leyden.core.hooks import MODULE_HOOKS, Attached
 from leyden.core.warnings import warn
+from leyden.data.transfer import map_leaves, with_tensors
 from leyden.errors import DetachedError, ModuleError, SettingsError
 from leyden.runtime.clip import clip_gradients, parameters_of
 
@@ -295,6 +297,18 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
             print(*args, **kwargs)  # noqa: T201 - this is what it is for
         else:
             self._trainer.print(*args, **kwargs)
+
+    def all_gather(self, data: Any, group: Any = None, sync_grads: bool = False) -> Any:
+        """The data of all processes: each tensor gets a new first dimension where there are several.
+
+        Args:
+            data: tensors, numbers and numpy arrays, in any nesting of the usual containers.
+            group: the processes that are meant; all of them if left out.
+            sync_grads: let gradients flow back to where each value came from.
+        """
+        strategy = self.trainer.strategy
+        gather = partial(strategy.all_gather, group=group, sync_grads=sync_grads)
+        return map_leaves(with_tensors(data, self.device), gather, lambda other: other)
 
     def freeze(self) -> Self:
         """Stop gradients of all parameters and switch to evaluation mode."""

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, 
 from copy import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 _ATOMS = (str, bytes, bytearray, memoryview, range, array)  # sequences that hold no tensors
 _UNSET = object()
+_NUMBERS = {bool: torch.uint8, int: torch.int32, float: torch.float32}  # which collectives can carry
 
 
 def move_to_device(batch: Any, device: torch.device) -> Any:
@@ -42,6 +44,17 @@ def move_to_device(batch: Any, device: torch.device) -> Any:
 def cast_floating(batch: Any, dtype: torch.dtype) -> Any:
     """The batch with every floating-point tensor in ``dtype``."""
     return map_leaves(batch, lambda leaf: leaf.to(dtype) if leaf.is_floating_point() else leaf, lambda other: other)
+
+
+def with_tensors(data: Any, device: torch.device) -> Any:
+    """The data with every number of Python's and every numpy array as a tensor on ``device``."""
+
+    def converted(value: Any) -> Any:
+        if type(value) in _NUMBERS:
+            return torch.tensor(value, dtype=_NUMBERS[type(value)], device=device)
+        return torch.from_numpy(value).to(device) if isinstance(value, np.ndarray) else value
+
+    return map_leaves(data, lambda leaf: leaf, converted)
 
 
 def map_leaves(

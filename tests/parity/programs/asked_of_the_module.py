@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tests.parity import toolkit as kit
 
@@ -33,6 +34,8 @@ def program(L: Any, out: Path) -> dict[str, Any]:
 
         def on_train_start(self) -> None:
             self.ask("on_train_start")
+            gathered = self.all_gather({"of": [1, 2.5, True, torch.arange(3.0)], "array": np.arange(2.0), "text": "x"})
+            asked.append([gathered, str(gathered["of"][0].dtype), str(gathered["of"][2].dtype)])
 
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             self.ask("training_step")
