@@ -3,6 +3,8 @@ from __future__ import annotations
 from tests.audit.marks import BAD
 from tests.audit.reports import full, report
 
+from dataclasses import replace
+
 from leyden.audit.finding import Place, Severity
 from leyden.audit.formats import text
 from leyden.audit.rules.engine import SPECIAL
@@ -38,8 +40,15 @@ def test_the_end_says_what_counted_and_what_did_not():
     assert "4 findings in 3 files (4.9 KiB) in 1.2 s: 2 high, 1 medium, 1 low." in lines
     assert "1 time something could not be looked at, so the audit is not whole." in lines
     assert "Accepted and not counted: 1 by comments in the files, 1 by the baseline." in lines
-    assert "Left out: /work tree/.git (--all looks at them too)." in lines
+    assert "Left out: /work tree/.git (--all and no exclude look at them too)." in lines
     assert lines[-1].startswith("`leyden explain LEY901`")
+
+
+def test_what_was_left_out_is_counted_by_name_where_it_is_much():
+    paths = tuple(f"/work/{n}/__pycache__" for n in range(9)) + tuple(f"/work/x{n:02}\x1b" for n in range(9))
+    told = text.left_out(replace(report(), left_out=paths))
+    assert told.startswith("__pycache__ (9 times), x00\\x1b, x01")
+    assert told.endswith("x06\\x1b and 2 other names")
 
 
 def test_a_clean_audit_is_one_line_and_what_was_not_counted():

@@ -14,6 +14,7 @@ from leyden.audit.explain import references
 from leyden.audit.finding import Finding, Rule, Severity, sorted_findings
 from leyden.audit.formats.html_parts import SCRIPT, STYLE
 from leyden.audit.formats.plain import amount, plural, printable, printable_lines, where
+from leyden.audit.formats.text import left_out
 from leyden.audit.report import Report, counts
 
 _LEVELS: Final = tuple(severity.name.lower() for severity in sorted(Severity, reverse=True))
@@ -78,9 +79,7 @@ def _summary(report: Report) -> str:
     if accepted:
         lines.append(f"{plural(accepted, 'finding')} accepted and not counted.")
     if report.left_out:
-        names = ", ".join(f"<code>{text(path)}</code>" for path in report.left_out[:20])
-        more = f" and {len(report.left_out) - 20:,} more" if len(report.left_out) > 20 else ""
-        lines.append(f"Left out: {names}{more}.")
+        lines.append(f"Left out: {escape(left_out(report), quote=True)}.")
     warning = (
         f'<p class="blind">{plural(blind, "time")} something could not be looked at: the audit is not whole.</p>\n'
     )

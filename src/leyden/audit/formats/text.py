@@ -68,8 +68,16 @@ def _asides(report: Report) -> Iterator[str]:
         threshold = report.threshold.name.lower()
         yield f"Below the severity {threshold} and not counted: {below:,} (--severity info shows them)."
     if report.left_out:
-        shown = ", ".join(map(printable, report.left_out[:5])) + (", …" if len(report.left_out) > 5 else "")
-        yield f"Left out: {shown} (--all looks at them too)."
+        yield f"Left out: {left_out(report)} (--all and no exclude look at them too)."
+
+
+def left_out(report: Report) -> str:
+    """What was passed over: paths, or names with their number where there are many."""
+    if len(report.left_out) <= 3:
+        return ", ".join(map(printable, report.left_out))
+    names = Counter(path.replace("\\", "/").rpartition("/")[2] for path in report.left_out).most_common()
+    parts = [printable(name) + (f" ({number:,} times)" if number > 1 else "") for name, number in names[:8]]
+    return ", ".join(parts) + (f" and {plural(len(names) - 8, 'other name')}" if len(names) > 8 else "")
 
 
 def document(report: Report) -> Iterator[str]:
