@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from leyden._version import __version__
 from leyden.cli.audit import AUDIT
 from leyden.cli.command import Command
+from leyden.cli.convert import CONVERT
 from leyden.cli.demo import DEMO
 from leyden.cli.explain import EXPLAIN
+from leyden.cli.inspect import INSPECT
 from leyden.cli.key import KEY
 from leyden.cli.sign import SIGN
 from leyden.cli.verify import VERIFY
@@ -18,8 +20,10 @@ from leyden.errors import LeydenError
 
 COMMANDS: dict[str, Command] = {
     "audit": AUDIT,
+    "convert": CONVERT,
     "demo": DEMO,
     "explain": EXPLAIN,
+    "inspect": INSPECT,
     "key": KEY,
     "sign": SIGN,
     "verify": VERIFY,

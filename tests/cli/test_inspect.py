@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from leyden.checkpoint.save import save, save_weights
+from leyden.cli.main import main
+from leyden.security import keys
+
+TREE = {
+    "epoch": 3,
+    "global_step": 1200,
+    "state_dict": {"net.weight": torch.zeros(4, 3), "net.bias": torch.zeros(4, dtype=torch.bfloat16)},
+    "hyper_parameters": {
+        "lr": 0.1,
+        "sizes": (1, 2),
+        "api_key": "abc",
+        "out": Path("x"),
+        "inf": float("inf"),
+        7: "\x1b[31m",
+    },
+    "callbacks": {},
+}
+
+
+def shown(capsys, *arguments, code=0):
+    assert main(["inspect", *map(str, arguments)]) == code
+    return capsys.readouterr()
+
+
+@pytest.fixture
+def file(tmp_path):
+    save(TREE, tmp_path / "a.ckpt")
+    return tmp_path / "a.ckpt"
+
+
+def test_a_checkpoint_is_shown_with_its_seal_and_hyperparameters(capsys, file):
+    text = shown(capsys, file).out
+    assert f"{file}: leyden, " in text.splitlines()[0]
+    for line in (
+        f"  sealed by   {keys.text_of(keys.identity().public)} (own)",
+        "  global_step 1200",
+        "    lr = 0.1",
+        "    sizes = [1, 2]",
+        "    state_dict.net.weight  F32 [4, 3]  48 bytes",
+        "    state_dict.net.bias  BF16 [4]  8 bytes",
+        "  also holds  state_dict, callbacks",
+    ):
+        assert line in text.splitlines()
+
+
+def test_secrets_and_what_terminals_obey_are_not_shown(capsys, file):
+    text = shown(capsys, file).out
+    assert "api_key = [secret]" in text
+    assert "\x1b" not in text
+    assert r"7 = \x1b[31m" in text
+
+
+def test_programs_get_json(capsys, file):
+    found = json.loads(shown(capsys, file, "--json").out)
+    assert found["tree"]["hyper_parameters"]["sizes"] == [1, 2]
+    assert found["tree"]["state_dict"]["net.weight"] == "F32 [4, 3]"
+    assert found["tensors"]["state_dict.net.bias"] == {"dtype": "BF16", "shape": [4], "bytes": 8}
+    assert found["standing"] == "own"
+
+
+def test_many_tensors_are_cut_short_unless_all_are_wanted(capsys, tmp_path):
+    save_weights({f"w{i}": torch.zeros(1) for i in range(50)}, tmp_path / "w.safetensors")
+    assert "and 10 more: --tensors shows them" in shown(capsys, tmp_path / "w.safetensors").out
+    assert shown(capsys, tmp_path / "w.safetensors", "--tensors").out.count(" bytes") == 51
+
+
+def test_a_safetensors_file_of_another_program_is_shown(capsys, tmp_path):
+    header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+    (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + b"x")
+    text = shown(capsys, tmp_path / "file").out
+    assert "safetensors" in text
+    assert "sealed" not in text
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02}.", b"PK\x03\x04" + bytes(100)])
+def test_what_is_neither_is_refused(capsys, tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    assert "FormatError" in shown(capsys, tmp_path / "file", code=2).err
