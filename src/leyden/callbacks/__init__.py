@@ -14,6 +14,7 @@ from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.pruning import ModelPruning
 from leyden.callbacks.rich_model_summary import RichModelSummary
 from leyden.callbacks.rich_progress import RichProgressBar
+from leyden.callbacks.throughput_monitor import ThroughputMonitor
 from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
 from leyden.callbacks.weight_averaging import EMAWeightAveraging, WeightAveraging
@@ -35,6 +36,7 @@ __all__ = [
     "RichModelSummary",
     "RichProgressBar",
     "TQDMProgressBar",
+    "ThroughputMonitor",
     "Timer",
     "WeightAveraging",
 ]

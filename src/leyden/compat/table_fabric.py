@@ -42,6 +42,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     },
     "lightning.fabric.utilities": {
         "AttributeDict": "leyden.core.attribute_dict:AttributeDict",
+        "Throughput": "leyden.callbacks.throughput:Throughput",
         "disable_possible_user_warnings": "leyden.compat.utilities:disable_possible_user_warnings",
         "measure_flops": "leyden.compat.utilities:measure_flops",
         "move_data_to_device": "leyden.compat.utilities:move_data_to_device",
@@ -81,7 +82,11 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "reset_seed": "leyden.runtime.seed:reset_seed",
         "seed_everything": "leyden.runtime.seed:seed_everything",
     },
-    "lightning.fabric.utilities.throughput": {"measure_flops": "leyden.compat.utilities:measure_flops"},
+    "lightning.fabric.utilities.throughput": {
+        "Throughput": "leyden.callbacks.throughput:Throughput",
+        "get_available_flops": "leyden.callbacks.throughput:get_available_flops",
+        "measure_flops": "leyden.compat.utilities:measure_flops",
+    },
     "lightning.fabric.utilities.types": {
         "LRScheduler": "torch.optim.lr_scheduler:LRScheduler",
         "ReduceLROnPlateau": "torch.optim.lr_scheduler:ReduceLROnPlateau",
@@ -188,12 +193,12 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.fabric.strategies.strategy": ("Strategy",),
     "lightning.fabric.strategies.xla": ("XLAStrategy",),
     "lightning.fabric.strategies.xla_fsdp": ("XLAFSDPStrategy",),
-    "lightning.fabric.utilities": ("LightningEnum", "Throughput", "ThroughputMonitor", "is_shared_filesystem"),
+    "lightning.fabric.utilities": ("LightningEnum", "ThroughputMonitor", "is_shared_filesystem"),
     "lightning.fabric.utilities.apply_func": ("convert_tensors_to_scalars", "convert_to_tensors"),
     "lightning.fabric.utilities.data": ("has_len",),
     "lightning.fabric.utilities.distributed": ("DistributedSamplerWrapper", "is_shared_filesystem"),
     "lightning.fabric.utilities.spike": ("SpikeDetection", "TrainingSpikeException"),
-    "lightning.fabric.utilities.throughput": ("Throughput", "ThroughputMonitor", "get_available_flops"),
+    "lightning.fabric.utilities.throughput": ("ThroughputMonitor",),
     "lightning.fabric.utilities.types": ("CollectibleGroup", "Optimizable", "Steppable"),
     "lightning.fabric.wrappers": ("is_wrapped",),
 }
