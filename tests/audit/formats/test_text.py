@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.audit.marks import BAD
 from tests.audit.reports import full, report
-
-from dataclasses import replace
 
 from leyden.audit.finding import Place, Severity
 from leyden.audit.formats import text
