@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from copy import copy
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,11 +48,13 @@ def cast_floating(batch: Any, dtype: torch.dtype) -> Any:
 
 def with_tensors(data: Any, device: torch.device) -> Any:
     """The data with every number of Python's and every numpy array as a tensor on ``device``."""
+    numpy = sys.modules.get("numpy")  # where nobody has imported it, there are no arrays of it
 
     def converted(value: Any) -> Any:
         if type(value) in _NUMBERS:
             return torch.tensor(value, dtype=_NUMBERS[type(value)], device=device)
-        return torch.from_numpy(value).to(device) if isinstance(value, np.ndarray) else value
+        is_array = numpy is not None and isinstance(value, numpy.ndarray)
+        return torch.from_numpy(value).to(device) if is_array else value
 
     return map_leaves(data, lambda leaf: leaf, converted)
 
