@@ -46,6 +46,7 @@ def test_there_is_nothing_around_the_loops(tmp_path):
         {"log_every_n_steps": 5},
         {"fast_dev_run": True},
         {"detect_anomaly": True},
+        {"profiler": "simple"},
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from leyden._version import __version__
 
 if TYPE_CHECKING:
-    from leyden import callbacks, data, errors, loggers
+    from leyden import callbacks, data, errors, loggers, strategies
     from leyden.api.callback import Callback
     from leyden.api.datamodule import DataModule
     from leyden.api.module import Module
@@ -38,9 +38,10 @@ __all__ = [
     "errors",
     "loggers",
     "seed_everything",
+    "strategies",
 ]
 
-_SUBPACKAGES = ("callbacks", "data", "errors", "loggers")
+_SUBPACKAGES = ("callbacks", "data", "errors", "loggers", "strategies")
 _NAMES = {
     "Callback": ("leyden.api.callback", "Callback"),
     "DataModule": ("leyden.api.datamodule", "DataModule"),

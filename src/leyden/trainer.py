@@ -146,6 +146,7 @@ class Trainer(TrainerViews):
                 log_every_n_steps=log_every_n_steps,
                 fast_dev_run=fast_dev_run,
                 detect_anomaly=detect_anomaly,
+                profiler=profiler,
             )
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = log_every_n_steps = 0
