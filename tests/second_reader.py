@@ -55,17 +55,18 @@ def read(path):
         content = data[8 + length + start : 8 + length + stop]
         assert hashlib.sha256(content).hexdigest() == digests[64 * number : 64 * number + 64]
     with safetensors.safe_open(path, "pt") as file:
-        reader = Reader(file)
-        tree = reader.value(json.loads(metadata["leyden.tree"]))
-        assert reader.used == set(file.keys())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+    reader = Reader(tensors)
+    tree = reader.value(json.loads(metadata["leyden.tree"]))
+    assert reader.used == tensors.keys()
     return tree
 
 
 class Reader:
     """Values of one tree."""
 
-    def __init__(self, file):
-        self.file = file
+    def __init__(self, tensors):
+        self.tensors = tensors
         self.used = set()
         self.shared = []
         self.tags = set()
@@ -191,7 +192,7 @@ class Reader:
 
     def stored(self, name):
         self.used.add(name)
-        return self.file.get_tensor(name)
+        return self.tensors[name]
 
     def tensor(self, body):
         if isinstance(body, str):

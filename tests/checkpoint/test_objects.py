@@ -538,6 +538,10 @@ BAD = {
     "a class with ways of its own": (["object", f"{HERE}:Reduced", None, {}], "own __reduce__.*not restored"),
     "a class with an end of its own": (["object", f"{HERE}:Deleted", None, {}], "__del__.*not restored"),
     "an optimizer": (["object", "torch.optim.sgd:SGD", None, {}], "__setstate__.*not restored"),
+    "a layer whose weights are none": (
+        ["object", "torch.nn.modules.rnn:LSTM", None, {"_flat_weights": [1]}],
+        "whose attributes do not fit together",
+    ),
     "a tensor": (["object", "torch:Tensor", None, {}], "not restored"),
 }
 

@@ -117,24 +117,32 @@ def alike(found, given):
         assert (found.dtype, found.shape, found.requires_grad) == (given.dtype, given.shape, given.requires_grad)
         parts = [value.detach().contiguous().reshape(-1).view(torch.uint8) for value in (found, given)]
         assert torch.equal(*parts)
-    elif isinstance(given, (np.ndarray, np.generic)) and not isinstance(given, (str, bytes)):
+        return
+    if isinstance(given, (np.ndarray, np.generic)) and not isinstance(given, (str, bytes)):
         assert (found.dtype, found.shape) == (given.dtype, given.shape)
-        assert (found == given).all()
-    elif isinstance(given, dict):
-        assert type(found) is type(given) or type(given) is AttributeDict
-        assert getattr(found, "__dict__", {}) == getattr(given, "__dict__", {})
-        alike([*found], [*given])
-        for key in given:
-            alike(found[key], given[key])
-    elif isinstance(given, (list, tuple, deque)) and not isinstance(given, torch.Size):
-        assert type(found) is type(given)
-        assert len(found) == len(given)
-        assert getattr(found, "maxlen", None) == getattr(given, "maxlen", None)
-        for one, other in zip(found, given, strict=True):
-            alike(one, other)
-    else:
-        assert type(found) is type(given) or isinstance(given, str | np.bytes_)
-        assert repr(found) == repr(given) if isinstance(given, float | complex) else found == given
+        assert found.tobytes() == given.tobytes()
+        return
+    assert type(found) is type(given) or isinstance(
+        given, (AttributeDict, torch.torch_version.TorchVersion, np.character)
+    )
+    match given:
+        case dict():
+            alike(getattr(found, "_metadata", None), getattr(given, "_metadata", None))
+            alike([*found], [*given])
+            alike([*found.values()], [*given.values()])
+        case Namespace() | types.SimpleNamespace():
+            alike(vars(found), vars(given))
+        case list() | tuple() | deque():
+            assert getattr(found, "maxlen", None) == getattr(given, "maxlen", None)
+            assert len(found) == len(given)
+            for one, other in zip(found, given, strict=True):
+                alike(one, other)
+        case set() | frozenset():
+            assert sorted(map(repr, found)) == sorted(map(repr, given))
+        case float() | complex():
+            assert repr(found) == repr(given)
+        case _:
+            assert found == given
 
 
 def test_a_reader_that_knows_the_page_alone_reads_every_value(path):

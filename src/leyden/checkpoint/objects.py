@@ -190,7 +190,10 @@ def _object(body: Json, source: Decoder) -> object:
     if lost is not None:
         source.fail(f"is a {name} with the attribute {lost[:200]!r}, for which its class has no room")
     if layout.peculiar.finish is not None:
-        layout.peculiar.finish(made)
+        try:
+            layout.peculiar.finish(made)
+        except (AttributeError, TypeError, ValueError, KeyError) as error:
+            source.fail(f"is a {name}, whose attributes do not fit together ({error})")
     source.hashed = hashed
     return made
 

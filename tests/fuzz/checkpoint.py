@@ -1,0 +1,309 @@
+"""A fuzz target for checkpoints: header, tree and tensors of a file with every node, changed in every way.
+
+    python -m tests.fuzz.checkpoint --seconds 600 --seed 1
+
+Whatever comes out, the reader gives a value that the second reader gives too, or raises one LeydenError, within the
+memory that the process may have and in little time. Changed files are sealed anew, so that the reader looks at them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import io
+import json
+import random
+import resource
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import safetensors.torch
+from tests.checkpoint.test_second_reader import alike
+from tests.checkpoint.test_second_reader import tree as sample_tree
+from tests.second_reader import Reader
+
+from leyden.checkpoint import trust
+from leyden.checkpoint.load import load
+from leyden.checkpoint.save import save
+from leyden.errors import DigestError, LeydenError
+from leyden.wire.envelope import PREFIX, SEAL
+
+SEAL_AT = 8 + len(PREFIX)
+PIECES = [
+    *(b"[", b"]", b"{", b"}", b'"', b",", b":", b"$", b"0", b"-1", b"null", b"1e9", b"\\", b"\\u0000", b"\xff", b"[]"),
+    *(b"2", b"$tuple", b"$dict", b"$tensor", b"$bytes", b"$same", b"$shared", b"$object", b"U8", b"F64", b"9" * 30),
+]
+TAGS = [
+    *("tensor", "parameter", "dtype", "device", "Size", "TorchVersion", "numpy.array", "numpy.scalar", "numpy.str"),
+    *(
+        "numpy.bytes",
+        "bytes",
+        "bytearray",
+        "complex",
+        "timedelta",
+        "datetime",
+        "time",
+        "date",
+        "range",
+        "slice",
+        "path",
+    ),
+    *("path", "posix_path", "windows_path", "int", "float", "str", "enum", "dict", "tuple", "set", "frozenset"),
+    *(
+        "state_dict",
+        "Counter",
+        "deque",
+        "Namespace",
+        "SimpleNamespace",
+        "defaultdict",
+        "AttributeDict",
+        "shared",
+        "same",
+    ),
+    *(
+        "shared",
+        "same",
+        "object",
+        "reference",
+        "member",
+        "partial",
+        "omegaconf",
+        "torch.Generator",
+        "numpy.random",
+        "other",
+    ),
+    *("pandas.DataFrame", "pandas.Series"),
+]
+ODDITIES = [
+    None, True, 0, 1, -1, 2**31, 2**53, 2**63, 10**19, 1.5, 1e308, "", "a", "\0", "é", "<f8", "|b1", "<U9", "bool",
+    "F32", "U8", "BOOL", "C64", "F4", "cuda:9999", "2024-01-01", "0x", "-0x1", "nan", "x" * 5000, [], {}, [[]],
+    [1, 2], [0, 0], {"a": 1}, {"tensor": "texts.3"}, ["shapes.2", "uint8", [2]], [2**40, 2**40], [0, 2**63], [1] * 70,
+    "builtins:eval", "torch:load", f"{sample_tree.__module__}:Box", "collections:OrderedDict",
+]  # fmt: skip
+LIMIT = 10.0  # seconds for one file, far more than any takes
+
+
+@dataclass
+class Figures:
+    """What a run saw."""
+
+    files: int = 0
+    read: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+
+
+def sample(folder):
+    """The bytes of a file with every node of the page."""
+    save(sample_tree(), folder / "sample.ckpt")
+    return (folder / "sample.ckpt").read_bytes()
+
+
+def parts(data):
+    """Header and data."""
+    stop = 8 + int.from_bytes(data[:8], "little")
+    return data[8:stop].rstrip(b" "), data[stop:]
+
+
+def sealed(header, body, own):
+    """A file whose header's digest fits, as anybody can make it; ``own`` ones are taken for this process's."""
+    header = header[: len(PREFIX)] + b"0" * SEAL + header[len(PREFIX) + SEAL :]
+    start = len(header).to_bytes(8, "little") + header
+    digest = hashlib.sha256(start).hexdigest()
+    if own:
+        trust.note_written(digest)
+    return start[:SEAL_AT] + digest.encode() + start[SEAL_AT + len(digest) :] + body
+
+
+def rendered(members, body, own):
+    """A file with these members of the header, whose digests all fit."""
+    metadata = members.get("__metadata__")
+    if isinstance(metadata, dict):
+        ranges = [entry["data_offsets"] for entry in members.values() if isinstance(entry, dict) and is_range(entry)]
+        metadata["leyden.sha256"] = "".join(hashlib.sha256(body[a:b]).hexdigest() for a, b in ranges)
+    return sealed(json.dumps(members, separators=(",", ":")).encode(), body, own)
+
+
+def is_range(entry):
+    offsets = entry.get("data_offsets")
+    return (
+        isinstance(offsets, list) and len(offsets) == 2 and all(type(at) is int and 0 <= at < 2**62 for at in offsets)
+    )
+
+
+def mutated(data, chance):
+    """Some bytes changed, left out, put in or repeated."""
+    data = bytearray(data)
+    for _ in range(chance.choice([1, 1, 1, 2, 5])):
+        at = chance.randrange(len(data) or 1)
+        match chance.randrange(5):
+            case 0 if data:
+                data[at] ^= 1 << chance.randrange(8)
+            case 1:
+                data[at : at + chance.randrange(1, 20)] = b""
+            case 2:
+                data[at:at] = chance.choice(PIECES)
+            case 3:
+                data[at : at + 1] = chance.choice(PIECES)
+            case _:
+                data[at:at] = data[at : at + chance.randrange(1, 60)]
+    return bytes(data)
+
+
+def places(node, here=()):
+    """The way to every value of a tree."""
+    yield here
+    members = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, member in members:
+        yield from places(member, (*here, key))
+
+
+def found(node, place):
+    for key in place:
+        node = node[key]
+    return node
+
+
+def rearranged(tree, chance):
+    """The tree with some of its values replaced by others, moved, left out, repeated or wrapped in a node."""
+    tree = copy.deepcopy(tree)
+    for _ in range(chance.choice([1, 1, 2, 4])):
+        everywhere = [*places(tree)]
+        if len(everywhere) == 1:
+            return tree
+        *way, key = chance.choice(everywhere[1:])
+        other = copy.deepcopy(found(tree, chance.choice(everywhere)))
+        value = chance.choice([other, {f"${chance.choice(TAGS)}": other}, chance.choice(ODDITIES)])
+        parent = found(tree, way)
+        match chance.randrange(6), parent:
+            case 0, list():
+                del parent[key]
+            case 1, list():
+                parent.insert(key, value)
+            case 2, dict():
+                parent[f"${chance.choice(TAGS)}"] = parent.pop(key)
+            case 3, dict():
+                parent[f"${chance.choice(TAGS)}"] = value
+            case 4, dict():
+                del parent[key]
+            case _:
+                parent[key] = value
+    return tree
+
+
+def changed(data, chance, own):
+    """A file made from ``data``, and whether its digests are to be verified."""
+    header, body = parts(data)
+    match chance.randrange(9):
+        case 0:
+            return mutated(data, chance), True
+        case 1:
+            return data[: chance.randrange(len(data))] + chance.randbytes(chance.choice([0, 0, 1, 9])), True
+        case 2:
+            length = chance.choice(
+                [0, 1, 2, 7, 2**16, 100_000_000, 2**31, 2**63, 2**64 - 1, chance.randrange(len(data))]
+            )
+            return length.to_bytes(8, "little") + data[8:], True
+        case 3:
+            fixed = len(PREFIX) + SEAL
+            return sealed(header[:fixed] + mutated(header[fixed:], chance), body, own), False
+        case 4:
+            return rendered(json.loads(header), mutated(body, chance), own), True
+        case 5:
+            members = json.loads(header)
+            metadata = members.pop("__metadata__")
+            members = rearranged(members, chance)
+            return rendered({"__metadata__": metadata, **members}, body, own), True
+        case 6:
+            members = json.loads(header)
+            text = members["__metadata__"]["leyden.tree"].encode()
+            members["__metadata__"]["leyden.tree"] = mutated(text, chance).decode("utf-8", "replace")
+            return rendered(members, body, own), True
+        case _:
+            members = json.loads(header)
+            tree = json.loads(members["__metadata__"]["leyden.tree"])
+            members["__metadata__"]["leyden.tree"] = json.dumps(rearranged(tree, chance))
+            return rendered(members, body, own), True
+
+
+def read(data, *, own, verify):
+    """What becomes of a file: None where it is read and rightly so, else the name of the error."""
+    try:
+        tree = load(io.BytesIO(data), verify=verify, describe=() if own else ["objects"])
+    except LeydenError as error:
+        refusal = error
+    else:
+        if not own:
+            check_value(data, tree)
+        return None
+    assert str(refusal).startswith("The stream"), f"the message does not name the file: {refusal}"
+    return type(refusal).__name__
+
+
+def check_value(data, tree):
+    """AssertionError unless the second reader finds the same, but for objects, which it only describes."""
+    header, _ = parts(data)
+    text = json.loads(header)["__metadata__"]["leyden.tree"]
+    nodes = json.loads(text)
+    nodes.pop("objects", None), tree.pop("objects", None)
+    alike(Reader(safetensors.torch.load(data)).value(nodes), tree)
+
+
+def run(seed, *, files=sys.maxsize, seconds=float("inf"), data=None):
+    """Change and read until enough was seen; an AssertionError, or any other, is a finding."""
+    with TemporaryDirectory() as folder:
+        data = data or sample(Path(folder))
+    figures, start = Figures(), time.monotonic()
+    while figures.files < files and time.monotonic() - start < seconds:
+        chance = random.Random(f"{seed} {figures.files}")
+        own = chance.random() < 0.3
+        strange, verify = changed(data, chance, own)
+        before = time.monotonic()
+        try:
+            error = read(strange, own=own, verify=verify)
+        except BaseException:
+            Path(f"fuzz-{seed}-{figures.files}.ckpt").write_bytes(strange)
+            print(f"fuzz-{seed}-{figures.files}.ckpt: own {own}, verify {verify}", file=sys.stderr)
+            raise
+        took = time.monotonic() - before
+        assert took < LIMIT, f"file {figures.files} of seed {seed} took {took:.1f} s"
+        figures.slowest = max(figures.slowest, took)
+        figures.files += 1
+        if error is None:
+            figures.read += 1
+        else:
+            figures.errors[error] += 1
+    return figures
+
+
+def truncated(data):
+    """Every shorter file of ``data`` is refused."""
+    for length in range(len(data)):
+        error = read(data[:length], own=True, verify=True)
+        assert error in ("FormatError", DigestError.__name__, "SealError"), (length, error)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.checkpoint", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--files", type=int, default=sys.maxsize)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--memory", type=int, default=512, help="MiB that reading may take")
+    options = parser.parse_args()
+    run(options.seed, files=20)  # what is loaded at the first use is there now
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (options.memory << 20),) * 2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures = run(options.seed, files=options.files, seconds=options.seconds)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"seed {options.seed}: {figures.files} files, {figures.read} read, {dict(figures.errors.most_common())}, "
+          f"slowest {figures.slowest * 1000:.0f} ms, {grown / 1024:.0f} MiB more memory")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
