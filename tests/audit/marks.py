@@ -56,6 +56,9 @@ def misbehave(file: File, data: bytes) -> None:
     if data.startswith(b"crash"):
         print("a last word", file=sys.stderr, flush=True)
         os._exit(7)
+    if data.startswith(b"shrink"):  # as another program could, while the file is mapped
+        os.truncate(file.place.path, 1)
+        bytes(file.data[-1:])
     if data.startswith(b"endless"):
         while True:
             time.sleep(0.01)  # until the process is ended from outside

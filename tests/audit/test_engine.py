@@ -120,12 +120,12 @@ def test_a_file_that_crashes_its_reader_is_a_finding_of_its_own_among_the_others
     assert [one.rule for one in found] == ["LEY901"] * 36 + ["LEY004"] + ["LEY901"] * 34
 
 
-def test_a_large_file_goes_to_a_process_that_may_map_it(tmp_path):
+@pytest.mark.parametrize("trouble", ["crash", "shrink"])
+def test_a_large_file_that_takes_its_reader_along_is_a_finding(tmp_path, trouble):
     path = tmp_path / "large"
     with path.open("wb") as stream:
         stream.truncate(9 << 20)
-        stream.seek(0)
-        stream.write(b"crash")
+        stream.write(trouble.encode())
     assert [one.rule for one in records(path, jobs=1)] == ["LEY004"]
 
 

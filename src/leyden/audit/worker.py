@@ -38,14 +38,14 @@ def main() -> None:
     """Serve on standard input and output until the other side closes them."""
     from leyden.audit.sources import SOURCES
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side gets it too, and ends this one
+    _limit_memory(Limits().memory)
     serve(SOURCES, sys.stdin.buffer, sys.stdout.buffer)
 
 
 def serve(sources: Iterable[Source], jobs: IO[bytes], answers: IO[bytes]) -> None:
     """Answer each line of ``jobs``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side gets it too, and ends this one
     sources, today = tuple(sources), suppress.today()
-    _limit_memory(Limits().memory)
     answers.write(READY)
     answers.flush()
     for line in jobs:

@@ -122,16 +122,18 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     bar = Bar(progress)
     findings: list[Finding] = []
     artifacts: list[Artifact] = []
-    for record in audit(orders, SOURCES, today=today(), worker=command(), progress=progress, tick=bar.draw):
-        match record:
-            case Artifact():
-                artifacts.append(record)
-            case Finding():
-                findings.append(record)
-                if streaming and counts(record, threshold):
-                    bar.clear()
-                    show(text.finding(record, RULES[record.rule]))
-    bar.clear()
+    try:
+        for record in audit(orders, SOURCES, today=today(), worker=command(), progress=progress, tick=bar.draw):
+            match record:
+                case Artifact():
+                    artifacts.append(record)
+                case Finding():
+                    findings.append(record)
+                    if streaming and counts(record, threshold):
+                        bar.clear()
+                        show(text.finding(record, RULES[record.rule]))
+    finally:
+        bar.clear()
     report = Report(
         findings=tuple(findings),
         artifacts=tuple(artifacts),

@@ -44,7 +44,7 @@ class _Translator:
 
     def value(self, value: Value) -> Any:
         self._left -= 1
-        if self._left < 0 or len(self._path) > DEEPEST:
+        if self._left < 0 or len(self._open) > DEEPEST:
             self._fail("lies beyond the limits of a checkpoint")
         if value is None or isinstance(value, (bool, int, float, str, bytes)):
             return value
@@ -70,8 +70,7 @@ class _Translator:
             case Dict():
                 return self._pairs(value.pairs)
             case Set():
-                items = self._all(value.items)
-                return frozenset(items) if value.frozen else set(items)
+                return self._set(value.items, frozen=value.frozen)
             case Global(module="torch", name=name) if name in DTYPES:
                 return Dtype(name)
             case Object():
@@ -93,7 +92,7 @@ class _Translator:
                 tensor = self.value(data)
                 return Parameter(tensor, trained) if isinstance(tensor, Tensor) else self._unknown(made)
             case ("torch", "Size"), (lengths,) if plain:
-                return Size(tuple(map(self._natural, self.value(lengths))))
+                return Size(self._naturals(lengths))
             case ("torch", "device"), (str(kind), *number) if plain and len(number) < 2:
                 return Device(":".join([kind, *(str(self._natural(index)) for index in number)]))
             case ("torch.torch_version", "TorchVersion"), (str(text),) if plain:
@@ -106,7 +105,7 @@ class _Translator:
             case ("builtins", "complex"), (float(real), float(imaginary)) if plain:
                 return complex(real, imaginary)
             case ("builtins", "set" | "frozenset" as kind), (list() as items,) if plain:
-                return set(self._all(items)) if kind == "set" else frozenset(self._all(items))
+                return self._set(items, frozen=kind == "frozenset")
             case ("collections", "OrderedDict"), () if not made.items:
                 return self._ordered(made)
             case ("collections", "Counter"), (Dict(pairs=pairs),) if plain:
@@ -174,6 +173,13 @@ class _Translator:
             self._path.pop()
         return made
 
+    def _set(self, values: list[Value], *, frozen: bool) -> set[Any] | frozenset[Any]:
+        items = self._all(values)
+        try:
+            return frozenset(items) if frozen else set(items)
+        except TypeError:
+            self._fail("has an element that cannot be one")
+
     def _all(self, values: list[Value] | tuple[Value, ...]) -> list[Any]:
         made = []
         for index, value in enumerate(values):
@@ -185,7 +191,7 @@ class _Translator:
     def _naturals(self, value: Value) -> tuple[int, ...]:
         made = self.value(value)
         lengths = made.lengths if isinstance(made, Size) else made
-        if type(lengths) is not tuple:
+        if type(lengths) is not tuple and type(lengths) is not list:
             self._fail("has a shape that is none")
         return tuple(map(self._natural, lengths))
 
