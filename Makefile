@@ -35,6 +35,7 @@ resume: $(ENV) $(VENV)/.dev
 kill: export OMP_NUM_THREADS = 1
 kill: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m tests.robustness.every_step
+	$(BIN)/python -m tests.robustness.kills --kills 200
 
 bench: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m benchmarks

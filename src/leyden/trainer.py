@@ -15,7 +15,7 @@ from leyden.api.callback import Callback
 from leyden.api.datamodule import DataModule
 from leyden.api.module import Module
 from leyden.callbacks.text_table import results_table
-from leyden.checkpoint.save import save
+from leyden.checkpoint.background import Writer, checkpoints_in_flight
 from leyden.core.described import described
 from leyden.core.hooks import HookedList, Hooks
 from leyden.core.metrics import Log
@@ -84,6 +84,9 @@ class Trainer(TrainerViews):
         default_root_dir: where loggers and checkpoints write (default: the current directory).
         enable_autolog_hparams: write the hyperparameters of module and data module to the loggers.
         model_registry: None; Leyden has no hosted registry.
+        async_checkpointing: write checkpoints on a thread while training goes on; a number limits those in flight
+            (True: 2), each of which takes as much main memory as its tensors do. An error is raised at the next
+            checkpoint or at the end of fit, and when fit is over, however it ended, all files are there.
 
     Raises:
         SettingsError: an argument has no meaning, is not available, or contradicts another.
@@ -133,6 +136,7 @@ class Trainer(TrainerViews):
         default_root_dir: str | Path | None = None,
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
+        async_checkpointing: bool | int = False,
     ) -> None:
         refuse_unavailable(model_registry=model_registry)
         barebones = flag("barebones", barebones)
@@ -199,6 +203,7 @@ class Trainer(TrainerViews):
         self._position = State()
         self._log = Log(self.settings.device)
         self._hooks = Hooks()
+        self._writer = Writer(checkpoints_in_flight(async_checkpointing))
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}
         self._datamodule: DataModule | None = None
@@ -233,8 +238,9 @@ class Trainer(TrainerViews):
             CheckpointError: the checkpoint is damaged, malformed or belongs to another model.
         """
         train_dataloaders, datamodule = _either(train_dataloaders, datamodule, val_dataloaders)
-        with self._open(TrainerFn.FITTING, model, datamodule, ckpt_path) as session:
+        with self._writer.running(), self._open(TrainerFn.FITTING, model, datamodule, ckpt_path) as session:
             run_fit(session, train_dataloaders, val_dataloaders)
+            self._writer.wait()
             session.finish()
 
     def validate(
@@ -308,7 +314,8 @@ class Trainer(TrainerViews):
         """Write a checkpoint of this moment.
 
         Args:
-            filepath: where to; the file is replaced whole or not at all.
+            filepath: where to; the file is replaced whole or not at all, in the background of a fit where
+                ``async_checkpointing`` asks for that.
             weights_only: leave out what only a resumed run needs.
             storage_options: None; they come with remote storage.
 
@@ -324,7 +331,12 @@ class Trainer(TrainerViews):
         fitted = self._fitted
         # a model that was fitted and then tested is still saved with what its training needs to go on
         session = fitted if fitted is not None and fitted.module is self._session.module else self._session
-        save(session.dump(bool(weights_only)), Path(filepath).expanduser())
+        self._writer.save(session.dump(bool(weights_only)), Path(filepath).expanduser())
+
+    @property
+    def checkpoint_writer(self) -> Writer:
+        """What writes checkpoints, at once or in the background."""
+        return self._writer
 
     def init_module(self, empty_init: bool | None = None) -> AbstractContextManager[None]:
         """A block in which modules are made on the device of this trainer and in the number format of its precision.

@@ -38,10 +38,18 @@ def test_a_checkpoint_names_what_it_replaces(tmp_path):
     assert journal_in(tmp_path / "last.ckpt").leaving == ()
 
 
-def test_two_equal_runs_write_equal_journals(tmp_path):
+def test_two_equal_runs_can_be_told_apart(tmp_path):
     for name in ("a", "b"):
         train(tmp_path / name, Scripted([3, 2]), saver(tmp_path / name), size=2, max_epochs=2)
-    assert journal_in(tmp_path / "a" / "last.ckpt") == journal_in(tmp_path / "b" / "last.ckpt")
+    first, second = (journal_in(tmp_path / name / "last.ckpt") for name in ("a", "b"))
+    assert {first.first, first.save, first.after}.isdisjoint({second.first, second.save, second.after})
+
+
+def test_a_last_checkpoint_is_known_to_a_run_that_goes_on_from_the_one_saved_with_it(tmp_path):
+    train(tmp_path, Scripted([3, 2]), saver(tmp_path), size=2, max_epochs=2)
+    best = str(tmp_path / "epoch=1-step=4.ckpt")
+    train(tmp_path, Scripted([3, 2, 1]), saver(tmp_path), size=2, max_epochs=3, ckpt_path=best)
+    assert files(tmp_path) == ["epoch=1-step=4.ckpt", "epoch=2-step=6.ckpt", "last.ckpt"]
 
 
 def test_what_a_run_that_died_had_replaced_is_deleted_by_the_next(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,20 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def run(root: Path, way: str, ckpt_path: str | None = None, **settings: Any) -> Trainer:
+def run(
+    root: Path,
+    way: str,
+    ckpt_path: str | None = None,
+    scores: Sequence[float] = SCORES,
+    epochs: int = EPOCHS,
+    **how: Any,
+) -> Trainer:
     """Train from the start, or go on."""
     saver = ModelCheckpoint(dirpath=root / "ckpts", **WAYS[way])
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the directory is not empty
-        return train(root, Scripted(SCORES), saver, size=2, max_epochs=EPOCHS, ckpt_path=ckpt_path, **settings)
+        return train(root, Scripted(scores), saver, size=2, max_epochs=epochs, ckpt_path=ckpt_path, **how)
 
 
 def lay_out(root: Path) -> None:
@@ -71,13 +79,18 @@ def newest(root: Path) -> str | None:
     return str(max(resumable, key=saves_so_far)) if resumable else None
 
 
+def temporary(root: Path) -> list[str]:
+    """Temporary files, of a writer that is at work or has died."""
+    return [name for name in files(root / "ckpts") if name.endswith(".leyden-tmp")]
+
+
 def tell(root: Path, trainer: Trainer) -> None:
     """Write down how a run ended."""
     saver = trainer.checkpoint_callback
     assert isinstance(saver, ModelCheckpoint)
     told = {
         "files": checkpoints(root),
-        "temporary": [name for name in files(root / "ckpts") if name.endswith(".leyden-tmp")],
+        "temporary": temporary(root),
         "best": Path(saver.best_model_path).name,
         "last": Path(saver.last_model_path).name,
         "scores": {Path(path).name: float(score) for path, score in saver.best_k_models.items()},

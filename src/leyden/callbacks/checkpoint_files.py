@@ -60,6 +60,10 @@ class CheckpointFiles:
         path = self.place(name)
         self.claim(name, None if path.is_symlink() else digest_of(path))
 
+    def replaced(self) -> list[str]:
+        """The files that were claimed and now are others."""
+        return [name for name in self._own if not self.owns(name)]
+
     def digests(self, names: Iterable[str]) -> dict[str, str]:
         """The digests of those files of this run's own that have one."""
         return {name: digest for name in names if (digest := self._own.get(name)) is not None}

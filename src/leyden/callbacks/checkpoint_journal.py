@@ -27,6 +27,7 @@ class Journal:
     """Where a checkpoint stands among the saves of its run."""
 
     file: str = ""  # the name that it was written under; "" if it was not written by this callback
+    first: str = ""  # the first save of all, which tells one run and its continuations from others
     save: str = ""  # the save that it is part of
     after: str = ""  # the save before it, the newest of which all files were written
     count: int = 0  # saves so far, over restarts
@@ -39,7 +40,7 @@ class Journal:
             return replace(self, file=file, leaving=leaves)
         told = "\0".join((nonce, self.after, str(self.count), file))
         save = hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
-        return Journal(file, save, self.after, self.count + 1, leaves)
+        return Journal(file, self.first or save, save, self.after, self.count + 1, leaves)
 
     def ends(self, complete: bool) -> Journal:
         """The file was written, and perhaps it was the last of its save."""
@@ -48,11 +49,12 @@ class Journal:
     def resumed(self) -> Journal:
         """A run goes on from the checkpoint of this journal."""
         before = self.save if self.file else self.after
-        return Journal(save=before, after=before, count=self.count)
+        return Journal(first=self.first, save=before, after=before, count=self.count)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "file": self.file,
+            "first": self.first,
             "save": self.save,
             "after": self.after,
             "count": self.count,
@@ -68,6 +70,7 @@ def read_journal(saved: SavedState) -> Journal:
     """
     return Journal(
         saved.text("file", ""),
+        saved.text("first", ""),
         saved.text("save", ""),
         saved.text("after", ""),
         saved.count("count", 0),
@@ -107,6 +110,12 @@ def descendants(root: Path, paths: Iterable[Path], key: str, journal: Journal) -
                 found.append(one)
                 wanted.append(one.journal.save)
     return sorted(found, key=lambda one: one.journal.count)
+
+
+def was_written_by(root: Path, name: str, key: str, journal: Journal) -> bool:
+    """Does a file say that the run of ``journal`` wrote it under this name, or one that led to or from that?"""
+    found = _found(root, root / name, key)
+    return found is not None and bool(journal.first) and found.journal.first == journal.first
 
 
 def first_of_a_run(root: Path, paths: Iterable[Path], key: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import torch
 import yaml
@@ -20,11 +23,24 @@ from leyden.callbacks.checkpoint_names import last_names, render
 from leyden.callbacks.checkpoint_settings import check_what, check_where, default_directory
 from leyden.callbacks.checkpoint_state import Standing
 from leyden.callbacks.monitored import check_mode
+from leyden.checkpoint.background import Ticket
 from leyden.runtime.rank_zero import rank_zero_info
 from leyden.security.paths import replacing
 
 if TYPE_CHECKING:
     from leyden.trainer import Trainer
+
+
+@final
+@dataclass
+class Unsettled:
+    """A checkpoint that is being written in the background, and what is to be done once it is there."""
+
+    ticket: Ticket
+    path: str
+    before: tuple[Standing, int, Journal]  # how things were, should it not come to that
+    replaced: list[str] = field(default_factory=list)
+    actions: list[Callable[[], None]] = field(default_factory=list)
 
 
 class KeptCheckpoints(Checkpoint):
@@ -82,9 +98,11 @@ class KeptCheckpoints(Checkpoint):
         self._opened: CheckpointFiles | None = None
         self._journal = Journal()
         self._nonce = ""  # tells this run from others that went on from the same checkpoint
+        self._unsettled: deque[Unsettled] = deque()
         self._replaced: list[str] = []  # to be deleted once the last checkpoint no longer links to it
         self._redone: dict[int, str] = {}  # by step: checkpoints of a run that died, which this one makes once more
         self._stand(Standing.empty(torch.tensor(topk.worst_possible(self.mode))))
+        self._before = self._standing(), 0, self._journal
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
         """Would a checkpoint with this score be kept?"""
@@ -139,16 +157,15 @@ class KeptCheckpoints(Checkpoint):
         with self._undone_on_error():
             self.last_model_path = self._free_path(trainer, monitor_candidates, self.CHECKPOINT_NAME_LAST, previous)
             if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
-                files = self._files
-                files.link(files.name(self.last_model_path), files.name(self._last_checkpoint_saved))
+                files, target = self._files, self._last_checkpoint_saved
+                self._once_written(partial(files.link, files.name(self.last_model_path), files.name(target)))
                 self._journal = self._journal.ends(complete=True)
             else:
                 self._write(trainer, self.last_model_path, previous, last=True)
         self._remove_replaced(trainer, previous, self.last_model_path)
         replaced, self._replaced = self._replaced, []
         for path in replaced:
-            if self._files.owns(self._files.name(path)):
-                self._remove_checkpoint(trainer, path)
+            self._remove_once_written(trainer, path)
 
     def _write(self, trainer: Trainer, path: str, replaced: str | None, last: bool = False) -> None:
         files, name = self._files, self._files.name(path)
@@ -157,10 +174,19 @@ class KeptCheckpoints(Checkpoint):
         self._saved_step = trainer.global_step
         leaving = [files.name(replaced)] if replaced and replaced != path else []
         self._journal = self._journal.begins(name, leaving, self._nonce, goes_on=last)
+        newest = trainer.checkpoint_writer.newest
         self._save_checkpoint(trainer, path)
         self._journal = self._journal.ends(complete=last or not self.save_last)
-        files.claim_written(name)
+        ticket = trainer.checkpoint_writer.newest
+        if ticket is not None and ticket is not newest:
+            self._unsettled.append(Unsettled(ticket, path, self._before))
+        files.claim(name)
         self._last_checkpoint_saved = path
+        self._once_written(partial(self._after_save, trainer, path))
+
+    def _after_save(self, trainer: Trainer, path: str) -> None:
+        if all(one.path != path for one in self._unsettled):  # else it is about to be another
+            self._files.claim_written(self._files.name(path))
         if trainer.is_global_zero:
             for logger in trainer.loggers:
                 logger.after_save_checkpoint(self)
@@ -178,18 +204,52 @@ class KeptCheckpoints(Checkpoint):
             return
         if self.save_last == "link" and current != self.last_model_path:
             self._replaced.append(previous)
-        elif self._files.owns(self._files.name(previous)):
-            self._remove_checkpoint(trainer, previous)
+        else:
+            self._remove_once_written(trainer, previous)
+
+    def _remove_once_written(self, trainer: Trainer, path: str) -> None:
+        if self._unsettled:
+            self._unsettled[-1].replaced.append(self._files.name(path))
+        self._once_written(partial(self._remove_own, trainer, path))
+
+    def _remove_own(self, trainer: Trainer, path: str) -> None:
+        if self._files.owns(self._files.name(path)):
+            self._remove_checkpoint(trainer, path)
+
+    def _once_written(self, action: Callable[[], None]) -> None:
+        """Do something when every checkpoint so far is written, which is now unless that happens in the background."""
+        if self._unsettled:
+            self._unsettled[-1].actions.append(action)
+        else:
+            action()
+
+    def _settle(self) -> None:
+        """Do what waited for checkpoints that are written by now, and forget those that could not be."""
+        while self._unsettled and self._unsettled[0].ticket.settled:
+            one = self._unsettled[0]
+            if not one.ticket.written:
+                standing, self._saved_step, self._journal = one.before
+                self._stand(standing)
+                self._unsettled.clear()
+                self._replaced = []
+                return
+            self._unsettled.popleft()
+            for action in one.actions:
+                action()
+
+    def _still_there(self) -> list[str]:
+        """The names of checkpoints that were replaced, and will be deleted when the new ones are written."""
+        return [name for one in self._unsettled for name in one.replaced]
 
     @contextmanager
     def _undone_on_error(self) -> Iterator[None]:
         """A checkpoint that could not be written leaves nothing behind that says it was."""
-        before, step, journal = self._standing(), self._saved_step, self._journal
+        before = self._before = self._standing(), self._saved_step, self._journal
         try:
             yield
         except BaseException:
-            self._stand(before)
-            self._saved_step, self._journal = step, journal
+            standing, self._saved_step, self._journal = before
+            self._stand(standing)
             raise
 
     def _redone_now(self, trainer: Trainer) -> str | None:
@@ -230,7 +290,10 @@ class KeptCheckpoints(Checkpoint):
         if replaced and self.enable_version_counter and not self._files.owns(self._files.name(replaced)):
             replaced = None
         version = self.STARTING_VERSION
-        while self.enable_version_counter and path != replaced and self.file_exists(path, trainer):
+        unsettled = {one.path for one in self._unsettled}
+        while (
+            self.enable_version_counter and path != replaced and (path in unsettled or self.file_exists(path, trainer))
+        ):
             path = self.format_checkpoint_name(metrics, filename, ver=version)
             version += 1
         return path

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from leyden.callbacks.checkpoint_journal import Journal, descendants, digest_of, read_journal, saves_so_far
+from leyden.callbacks.checkpoint_journal import (
+    Journal,
+    descendants,
+    digest_of,
+    read_journal,
+    saves_so_far,
+    was_written_by,
+)
 from leyden.callbacks.checkpoint_settings import check_when, default_directory
 from leyden.callbacks.checkpoint_state import belongs, claim, read_standing
 from leyden.callbacks.checkpoint_timing import Timing
@@ -125,7 +132,7 @@ class ModelCheckpoint(KeptCheckpoints):
         self._resumed = self._named = None
         if stage != "fit":
             return
-        self._redone, self._leaving = {}, []
+        self._redone, self._leaving, self._nonce = {}, [], secrets.token_hex(8)
         self._timing.awaits_metric = False
         if trainer.global_step < self._saved_step:  # saved by another run of this callback
             self._saved_step = 0
@@ -150,9 +157,10 @@ class ModelCheckpoint(KeptCheckpoints):
             if self._files.owns(name):
                 self._remove_checkpoint(trainer, self._files.path(name))
         self._leaving = []
-        if self._resumed is None:  # a new run beside others
-            earlier = [saves_so_far(Path(path)) for path in self.last_checkpoints(trainer)]
-            self._journal = Journal(count=max([self._journal.count, *earlier]))
+        begun = Journal() if self._resumed is None else self._journal
+        # Later than every last checkpoint that is there, so that the one which this run writes is the newest.
+        counts = [saves_so_far(Path(path)) for path in self.last_checkpoints(trainer)]
+        self._journal = replace(begun, count=max([self._journal.count, *counts]))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._timing.by_batch and self._timing.after_batch(trainer, self._saved_step, monotonic()):
@@ -167,12 +175,14 @@ class ModelCheckpoint(KeptCheckpoints):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: Module) -> None:
+        self._settle()
         # None was due, or, where none at all are kept, none was written.
         missing = not self._saved_step if self.save_top_k == 0 and self._timing.by_batch else not self.best_model_path
         if missing and self._timing.at_end(trainer, self._saved_step):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
+        self._settle()
         # What could not be saved a moment ago cannot be saved now.
         hopeless = isinstance(exception, (CheckpointError, PathError))
         if self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step):
@@ -180,8 +190,13 @@ class ModelCheckpoint(KeptCheckpoints):
             self._save_beside_the_best(trainer, metrics)
             self._save_last_checkpoint(trainer, metrics)
 
+    def teardown(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
+        trainer.checkpoint_writer.finish()
+        self._settle()
+
     def _save(self, trainer: Trainer) -> None:
         """Save what is due now, if it is to be kept."""
+        self._settle()
         self._timing.awaits_metric = False
         metrics = self._monitor_candidates(trainer)
         if self._timing.metric is None or self._timing.metric in metrics:
@@ -217,6 +232,8 @@ class ModelCheckpoint(KeptCheckpoints):
         if self._next_last:
             standing = standing._replace(last_model_path=self._next_last)
         known = [path for path in (*standing.best_k_models, standing.best_model_path, standing.last_model_path) if path]
+        journal = self._journal
+        leaving = (*journal.leaving, *self._still_there())
         return {
             "monitor": self.monitor,
             "dirpath": None if self.dirpath is None else os.path.relpath(files.root.resolve(), self._base),
@@ -224,8 +241,8 @@ class ModelCheckpoint(KeptCheckpoints):
             "leyden": {
                 "saved_step": self._saved_step,
                 "awaits_metric": self._timing.awaits_metric,
-                **self._journal.state_dict(),
-                "digests": files.digests([*map(files.name, known), *self._journal.leaving]),
+                **replace(journal, leaving=leaving).state_dict(),
+                "digests": files.digests([*map(files.name, known), *leaving]),
             },
         }
 
@@ -242,7 +259,7 @@ class ModelCheckpoint(KeptCheckpoints):
         if not self._take(saved, journal, self._resumed):
             return
         self._saved_step, self._timing.awaits_metric = saved_step, awaits_metric
-        self._journal, self._nonce = journal.resumed(), secrets.token_hex(8)
+        self._journal = journal.resumed()
         if self._resumed_by_last:
             self._take_what_came_after()
 
@@ -267,9 +284,17 @@ class ModelCheckpoint(KeptCheckpoints):
         self._leaving = [name for name in journal.leaving if belongs(name, self._files, self.FILE_EXTENSION)]
         for name in self._leaving:
             self._files.claim(name, digests.get(name))
+        self._recognise(journal)
         if left:
             warn(f"{self.state_key} was saved with checkpoints outside {self.dirpath}: {left}. They are forgotten.")
         return True
+
+    def _recognise(self, journal: Journal) -> None:
+        """Claim the files that are not what ``journal``'s checkpoint knew, since the run wrote them after it."""
+        files, root = self._files, self._files.root.resolve()
+        for name in files.replaced():
+            if was_written_by(root, name, self.state_key, journal):
+                files.claim_written(name)
 
     @property
     def _resumed_by_last(self) -> bool:

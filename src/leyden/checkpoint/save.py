@@ -31,15 +31,19 @@ def save(tree: Mapping[str, Any], path: str | os.PathLike[str], recipients: Reci
     The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
     file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
     """
-    encoded = _encode(tree)
+    return write(encoded(tree), path, recipients)
+
+
+def write(tree: Encoded, path: str | os.PathLike[str], recipients: Recipients | None = None) -> str:
+    """Write what ``encoded`` made, as ``save`` does."""
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
         if recipients is None:
-            digest = envelope.write(stream, encoded.leaves, encoded.text, signer())
+            digest = envelope.write(stream, tree.leaves, tree.text, signer())
         else:  # the header comes last, so the plain file is made in memory: it is never on the disk
             plain = BytesIO()
-            digest = envelope.write(plain, encoded.leaves, encoded.text, signer())
+            digest = envelope.write(plain, tree.leaves, tree.text, signer())
             encrypt(plain, stream, recipients)
     note_written(digest)
     return digest
@@ -55,8 +59,9 @@ def save_weights(state_dict: Mapping[str, Tensor], path: str | os.PathLike[str])
 
 def check(tree: Mapping[str, Any]) -> None:
     """EncodeError if ``save`` would refuse ``tree``; writes and copies nothing."""
-    _encode(tree)
+    encoded(tree)
 
 
-def _encode(tree: Mapping[str, Any]) -> Encoded:
+def encoded(tree: Mapping[str, Any]) -> Encoded:
+    """What is to be written; the tensors are still those of ``tree``. EncodeError names what cannot be written."""
     return encode(tree, adapters(lambda _: None), ENUMS, write_object)

@@ -1,0 +1,177 @@
+"""Write checkpoints on a thread while training goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import torch
+
+from leyden.checkpoint.save import encoded, save, write
+from leyden.core.warnings import warn
+from leyden.errors import SettingsError
+from leyden.wire.envelope import Leaf
+from leyden.wire.safetensors import size_of
+from leyden.wire.tree import Encoded
+
+_WORTH_THREADS = 1 << 20  # bytes
+
+
+@final
+@dataclass(frozen=True)
+class Ticket:
+    """A checkpoint that was handed over to be written."""
+
+    path: Path
+    outcome: Future[bool]
+
+    @property
+    def settled(self) -> bool:
+        """Is it known by now what became of it?"""
+        return self.outcome.done()
+
+    @property
+    def written(self) -> bool:
+        return self.outcome.result()
+
+
+@final
+class Writer:
+    """Writes checkpoints, at once or in the background, one after the other in the order in which they are given.
+
+    A checkpoint that is written in the background is copied first, so each one in flight takes as much main memory as
+    its tensors do. After one that could not be written, those behind it are given up too, so that what is on the disk
+    is always a beginning of what was given; its error is raised where the next one is given, or by ``wait``.
+
+    Args:
+        most: so many checkpoints may be in flight, then the next one waits; 0 writes each at once.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self.most = most
+        self.newest: Ticket | None = None
+        self._running = 0
+        self._threads: ThreadPoolExecutor | None = None
+        self._flying: deque[Ticket] = deque()
+        self._error: BaseException | None = None
+
+    def save(self, tree: Mapping[str, Any], path: Path) -> None:
+        """Write a checkpoint; in the background while a block of ``running`` is open.
+
+        Raises:
+            EncodeError: something has no encoding. It is always found here.
+            OSError: this one, or one before it, could not be written.
+        """
+        if not self.most or not self._running:
+            self.wait()
+            save(tree, path)
+            return
+        while len(self._flying) >= self.most:
+            wait_for([self._flying[0].outcome])
+            self._land()
+        if self._error is not None:
+            self.wait()
+        snapshot = copied(encoded(tree))
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, thread_name_prefix="leyden-checkpoint")
+        self.newest = Ticket(path, self._threads.submit(self._write, snapshot, path))
+        self._flying.append(self.newest)
+
+    def finish(self) -> None:
+        """Wait until everything is written or given up."""
+        wait_for([ticket.outcome for ticket in self._flying])
+        self._land()
+
+    def wait(self) -> None:
+        """Wait until everything is written, and raise the error of what could not be."""
+        self.finish()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """A block in which checkpoints are written in the background; at its end, all are written."""
+        self._running += 1
+        try:
+            yield
+        except BaseException:
+            self.finish()
+            if self._error is not None:  # what ended the block counts more
+                warn(f"a checkpoint could not be written: {self._error}")
+                self._error = None
+            raise
+        finally:
+            self._running -= 1
+            if self._threads is not None and not self._running:
+                self._threads.shutdown()
+                self._threads = None
+        self.wait()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and spawned processes write for themselves."""
+        return Writer(self.most).__dict__
+
+    def _land(self) -> None:
+        while self._flying and self._flying[0].settled:
+            self._flying.popleft()
+
+    def _write(self, snapshot: Encoded, path: Path) -> bool:
+        if self._error is not None:
+            return False
+        try:
+            write(snapshot, path)
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that gave the checkpoint
+            self._error = error
+            return False
+        return True
+
+
+def checkpoints_in_flight(asked: object) -> int:
+    """How many checkpoints may be in flight; 0 for none, which writes each at once.
+
+    Raises:
+        SettingsError: it is neither a switch nor a number.
+    """
+    if not isinstance(asked, int) or asked < 0:
+        raise SettingsError(f"async_checkpointing={asked!r} is neither True or False nor how many may be in flight.")
+    return 2 if asked is True else int(asked)  # two, since a save often writes two files
+
+
+def copied(tree: Encoded) -> Encoded:
+    """The same with tensors of its own, which nothing that training does can change."""
+    sizes = {name: _size(leaf) for name, leaf in tree.leaves.items()}
+    memory = mmap.mmap(-1, max(1, sum(sizes.values())))  # given back at once when the checkpoint is written
+    whole, position = memoryview(memory), 0
+    leaves: dict[str, Leaf] = {}
+    for name, leaf in tree.leaves.items():
+        part = whole[position : position + sizes[name]]
+        _copy(leaf.read(), part)
+        leaves[name] = replace(leaf, read=partial(_same, part))
+        position += sizes[name]
+    return replace(tree, leaves=leaves)
+
+
+def _copy(data: memoryview, place: memoryview) -> None:
+    if len(data) < _WORTH_THREADS or data.readonly:
+        place[:] = data
+        return
+    torch.frombuffer(place, dtype=torch.uint8).copy_(torch.frombuffer(data, dtype=torch.uint8))
+
+
+def _same(data: memoryview) -> memoryview:
+    return data
+
+
+def _size(leaf: Leaf) -> int:
+    size = size_of(leaf.dtype, leaf.shape)
+    assert size is not None
+    return size
