@@ -40,7 +40,8 @@ class Ticket:
 
     @property
     def written(self) -> bool:
-        return self.outcome.result()
+        """Is it on the disk? If it could not be written, or was given up, it never will be."""
+        return self.outcome.exception() is None and self.outcome.result()
 
 
 @final
@@ -82,7 +83,8 @@ class Writer:
         snapshot = copied(encoded(tree))
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="leyden-checkpoint")
-        self.newest = Ticket(path, self._threads.submit(self._write, snapshot, path))
+        before = self._flying[-1] if self._flying else None
+        self.newest = Ticket(path, self._threads.submit(_write, snapshot, path, before))
         self._flying.append(self.newest)
 
     def finish(self) -> None:
@@ -122,17 +124,15 @@ class Writer:
 
     def _land(self) -> None:
         while self._flying and self._flying[0].settled:
-            self._flying.popleft()
+            error = self._flying.popleft().outcome.exception()
+            self._error = self._error or error
 
-    def _write(self, snapshot: Encoded, path: Path) -> bool:
-        if self._error is not None:
-            return False
-        try:
-            write(snapshot, path)
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that gave the checkpoint
-            self._error = error
-            return False
-        return True
+
+def _write(tree: Encoded, path: Path, before: Ticket | None) -> bool:
+    if before is not None and not before.written:
+        return False
+    write(tree, path)
+    return True
 
 
 def checkpoints_in_flight(asked: object) -> int:
