@@ -477,6 +477,17 @@ def test_values_are_the_objects_that_were_passed_and_the_initial_ones_are_copies
     assert model.hparams_initial.b == [1]
 
 
+def test_what_a_program_drops_under_lightnings_private_names_is_dropped():
+    class Dropping(Hyperparameters):
+        def __init__(self, a=1, b=2):
+            self.save_hyperparameters()
+            del self._hparams["b"]
+            self._hparams_initial.pop("b")
+
+    model = Dropping()
+    assert model.hparams == model.hparams_initial == {"a": 1}
+
+
 def test_each_call_takes_the_initial_values_anew():
     class Twice(Hyperparameters):
         def __init__(self, a, b=2):
@@ -546,6 +557,22 @@ def test_a_subclass_that_passes_its_configuration_on_is_the_one_that_is_named():
             super().__init__(other)
 
     assert in_checkpoint(Sub({"q": 1})) == ("other", {"q": 1})
+
+
+def test_a_configuration_that_a_base_puts_together_is_named_by_the_bases_argument():
+    class Base(Hyperparameters):
+        def __init__(self, config, **more):
+            config = {**config, **more}
+            self.save_hyperparameters(config)
+
+    class Sub(Base):
+        def __init__(self, config, **more):
+            super().__init__(config, **more)
+
+    assert hyperparameters_for_checkpoint(Sub({"a": 1}, b=2)) == {
+        "hparams_name": "config",
+        "hyper_parameters": {"a": 1, "b": 2},
+    }
 
 
 def test_a_checkpoint_has_the_values_as_they_are_now():

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from types import FrameType
 from typing import Any, Final, cast, final
 
@@ -72,9 +72,12 @@ class Hyperparameters:
         kept = self._kept()
         kept.for_loggers = logger
         frame = frame or sys._getframe(1)
-        arguments = init_arguments(self, frame)
+        frames = [_arguments(self, one) for one in _initialising(self, frame)]
+        offered = arguments_around(self, frame)
+        for arguments in frames:
+            offered |= arguments
         ignored = _names(ignore)
-        chosen = _chosen(args, arguments, arguments_around(self, frame), ignored, type(self).__name__)
+        chosen = _chosen(args, offered, frames, ignored, type(self).__name__)
         if chosen is None:
             return
         values, kept.name = chosen
@@ -92,6 +95,16 @@ class Hyperparameters:
         """A copy of the hyperparameters as they were when they were kept."""
         return cast(AttributeDict, _snapshot(self._kept().initial))
 
+    @property
+    def _hparams(self) -> MutableMapping[str, Any]:
+        """Private in Lightning, and changed by programs all the same."""
+        return self._kept().values
+
+    @property
+    def _hparams_initial(self) -> MutableMapping[str, Any]:
+        """The values as they were kept, and no copy of them."""
+        return self._kept().initial
+
     def _kept(self) -> Kept:
         if self._kept_hparams is None:
             self._kept_hparams = Kept()
@@ -104,10 +117,8 @@ def init_arguments(obj: object, frame: FrameType | None) -> dict[str, Any]:
     Where a class and its base have an argument of the same name, the class's value counts.
     """
     found: dict[str, Any] = {}
-    while frame is not None:
-        if _made_in(frame) is obj:
-            found |= _arguments(obj, frame)
-        frame = frame.f_back
+    for one in _initialising(obj, frame):
+        found |= _arguments(obj, one)
     return found
 
 
@@ -198,6 +209,14 @@ def hyperparameters_to_log(module: Hyperparameters, datamodule: Hyperparameters 
     return first
 
 
+def _initialising(obj: object, frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of every ``__init__`` of ``obj`` that is running, the innermost first."""
+    while frame is not None:
+        if _made_in(frame) is obj:
+            yield frame
+        frame = frame.f_back
+
+
 def _made_in(frame: FrameType) -> object:
     """The object that this frame initialises; None if it is no ``__init__``."""
     code = frame.f_code
@@ -229,10 +248,13 @@ def _names(ignore: Iterable[str] | str | None) -> frozenset[str]:
 
 
 def _chosen(
-    args: tuple[Any, ...], arguments: dict[str, Any], around: dict[str, Any], ignored: frozenset[str], owner: str
+    args: tuple[Any, ...], offered: dict[str, Any], frames: list[dict[str, Any]], ignored: frozenset[str], owner: str
 ) -> tuple[MutableMapping[str, Any], str | None] | None:
-    """What to keep, and the argument that it belongs to; None if there is nothing to change."""
-    offered = {name: value for name, value in (around | arguments).items() if name not in ignored}
+    """What to keep, and the argument that it belongs to; None if there is nothing to change.
+
+    ``frames`` has the object's own arguments as each of its ``__init__`` sees them now, the innermost first.
+    """
+    offered = {name: value for name, value in offered.items() if name not in ignored}
     if not args:
         return offered, SPREAD if offered else None
     containers = [arg for arg in args if not isinstance(arg, str)]
@@ -252,8 +274,9 @@ def _chosen(
     [container] = containers
     if container is None or (isinstance(container, _MAY_BE_EMPTY) and not container):
         return None
-    # The outermost __init__ that takes the object is the one that load_from_checkpoint will call.
-    holders = [name for name, value in arguments.items() if value is container]
+    # The outermost __init__ that takes the object is the one that load_from_checkpoint will call. An inner one may have
+    # put it together out of what it was given.
+    holders = [name for arguments in frames for name, value in arguments.items() if value is container]
     return _mapping(container), holders[-1] if holders else None
 
 

@@ -40,7 +40,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
     __jit_unused_properties__: ClassVar[list[str]] = [
         *("trainer", "logger", "loggers", "current_epoch", "global_step", "global_rank", "local_rank", "on_gpu"),
         *("automatic_optimization", "strict_loading", "example_input_array", "device", "dtype"),
-        *("hparams", "hparams_initial"),
+        *("hparams", "hparams_initial", "_hparams", "_hparams_initial"),
     ]
 
     # the entries of a checkpoint that have the hyperparameters

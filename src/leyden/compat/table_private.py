@@ -14,7 +14,10 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "_check_unique": "leyden.compat.private:check_unique",
         "_normalize_parse_gpu_string_input": "leyden.compat.private:devices_of_text",
     },
-    "lightning.pytorch.core.saving": {"_load_from_checkpoint": "leyden.compat.private:load_from_checkpoint"},
+    "lightning.pytorch.core.saving": {
+        "_load_from_checkpoint": "leyden.compat.private:load_from_checkpoint",
+        "get_filesystem": "leyden.compat.utilities:get_filesystem",
+    },
     "lightning.pytorch.trainer.setup": {"_log_device_info": "leyden.compat.private:log_device_info"},
     # The programs that patch Trainer.fit of both roots must not patch one class twice: see compat/trainer.py.
     "pytorch_lightning": {"Trainer": "leyden.compat.trainer:Trainer"},
