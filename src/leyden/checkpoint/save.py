@@ -19,31 +19,42 @@ from leyden.errors import EncodeError
 from leyden.security.encryption import Recipients, encrypt
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
+from leyden.wire.origin import Origin
 from leyden.wire.tree import Encoded, encode
 
 
-def save(tree: Mapping[str, Any], path: str | os.PathLike[str], recipients: Recipients | None = None) -> str:
+def save(
+    tree: Mapping[str, Any],
+    path: str | os.PathLike[str],
+    recipients: Recipients | None = None,
+    origin: Origin | None = None,
+) -> str:
     """Write ``tree`` to ``path`` as a private file, sealed with the user's key and encrypted for ``recipients``.
 
-    Returns the digest of the file's header, which covers the whole file. Encrypting takes the size of the file in
-    memory, and as much again for a passphrase.
+    ``origin`` is what the file says of where it comes from. Returns the digest of its header, which covers all of it.
+    Encrypting takes the size of the file in memory, and as much again for a passphrase.
 
     The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
     file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
     """
-    return write(encoded(tree), path, recipients)
+    return write(encoded(tree), path, recipients, origin)
 
 
-def write(tree: Encoded, path: str | os.PathLike[str], recipients: Recipients | None = None) -> str:
+def write(
+    tree: Encoded,
+    path: str | os.PathLike[str],
+    recipients: Recipients | None = None,
+    origin: Origin | None = None,
+) -> str:
     """Write what ``encoded`` made, as ``save`` does."""
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
         if recipients is None:
-            digest = envelope.write(stream, tree.leaves, tree.text, signer())
+            digest = envelope.write(stream, tree.leaves, tree.text, signer(), origin)
         else:  # the header comes last, so the plain file is made in memory: it is never on the disk
             plain = BytesIO()
-            digest = envelope.write(plain, tree.leaves, tree.text, signer())
+            digest = envelope.write(plain, tree.leaves, tree.text, signer(), origin)
             encrypt(plain, stream, recipients)
     note_written(digest)
     return digest

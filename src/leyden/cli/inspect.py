@@ -6,10 +6,12 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from leyden.cli.command import Command
+from leyden.cli.mapped import content
 
 HELP = "Show what is in a checkpoint: sizes, shapes, hyperparameters, progress and seal."
 _MOST_SHOWN = 40  # tensors, without --tensors
@@ -22,8 +24,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    from leyden.cli.verify import content  # here: what they bring is slow to import
-    from leyden.security import keys
+    from leyden.security import keys  # here: what they bring is slow to import
     from leyden.security.redact import redacted
     from leyden.wire import envelope
     from leyden.wire.outline import outline, stored
@@ -42,6 +43,7 @@ def run(options: Namespace) -> int:
         "digest": seal.digest if seal else None,
         "sealed_by": keys.text_of(signer) if signer else None,
         "standing": keys.standing(signer).value if signer else None,
+        "origin": asdict(opened.origin) if opened.origin else None,
         "tensors": {name: {"dtype": t.dtype, "shape": [*t.shape], "bytes": t.bytes} for name, t in tensors.items()},
     }
     if options.json:
@@ -60,6 +62,9 @@ def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mappi
     if facts["digest"]:
         yield f"  digest      {facts['digest']}"
         yield f"  sealed by   {facts['sealed_by'] or 'nobody'}{_standing(facts['standing'])}"
+    if origin := facts["origin"]:
+        yield f"  run         {origin['run']}, save {origin['number']}, {_text(origin['time'])}"
+        yield f"  code        {_text(origin['code'] or 'unknown')}"
     for name in ("epoch", "global_step", "pytorch-lightning_version"):
         if tree and name in tree:
             yield f"  {name:<11} {_text(tree[name])}"

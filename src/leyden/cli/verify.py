@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import mmap
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from leyden.cli.command import Command
+from leyden.cli.mapped import content
 from leyden.cli.sign import inside
 from leyden.errors import FormatError, PathError, SealError
 
-HELP = "Check a checkpoint against its digests and seal, or a model against a signature."
+HELP = "Check checkpoints against their digests, seals and the record of their run, or a model against a signature."
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", type=Path, help="a checkpoint; with --signature, any file or directory")
+    parser.add_argument(
+        "path", metavar="PATH", type=Path, help="a checkpoint or a directory of them; with --signature, any"
+    )
     parser.add_argument("--signature", metavar="FILE", type=Path, help="a signature by leyden sign or model_signing")
     parser.add_argument("--key", metavar="PEM", type=Path, help="the public key that the signature has to be of")
     policy = "whose checkpoints are accepted: open, default or strict (default: default)"
@@ -30,6 +32,8 @@ def run(options: Namespace) -> int:
         raise PathError(f"There is nothing at {options.path} to check.")
     if options.signature is not None:
         model(options)
+    elif options.path.is_dir():
+        return directory(options)
     else:
         checkpoint(options)
     return 0
@@ -55,12 +59,23 @@ def checkpoint(options: Namespace) -> None:
         print(f"Sealed by {keys.text_of(opened.seal.signer)}: {_MEANING[keys.standing(opened.seal.signer).value]}.")
 
 
-def content(path: Path) -> memoryview:
-    """All bytes of a file, mapped."""
-    with path.open("rb") as file:
-        if not path.is_file() or path.stat().st_size == 0:  # neither can be mapped
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def directory(options: Namespace) -> int:
+    """Every checkpoint in a directory: whole, sealed, and where its run wrote it. The answer is 1 if one is not."""
+    from leyden.cli.verify_run import look
+    from leyden.security.policy import resolve
+
+    whole, problems, notes = look(options.path, resolve(options.policy))
+    for found in whole:
+        origin = (
+            f"save {found.origin.number} of run {found.origin.run}, step {found.origin.step}" if found.origin else ""
+        )
+        print(f"{found.path}: whole. {origin}".rstrip())
+    for problem in problems:
+        print(f"{problem.path} {problem.what}")
+    for note in notes:
+        print(note)
+    print(f"{len(whole)} checkpoints are whole; {len(problems)} problems.")
+    return 1 if problems else 0
 
 
 def model(options: Namespace) -> None:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, final
 
 from leyden.errors import DigestError, EncodeError, FormatError
 from leyden.wire import safetensors, strict_json
+from leyden.wire.origin import Origin, dumps, loads
 from leyden.wire.safetensors import LARGEST_HEADER, Entry, Header, size_of
 from leyden.wire.seal import Seal, Signer, check_signature, signature
 from leyden.wire.strict_json import Json
@@ -56,9 +57,16 @@ class Envelope:
     seal: Seal | None
     digests: tuple[str, ...] | None
     tree: str | None
+    origin: Origin | None = None
 
 
-def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str, signer: Signer | None = None) -> str:
+def write(
+    stream: BinaryIO,
+    leaves: Mapping[str, Leaf],
+    tree: str,
+    signer: Signer | None = None,
+    origin: Origin | None = None,
+) -> str:
     """Write a checkpoint to an empty seekable file, signed by ``signer``; returns the digest of its header.
 
     The header comes last: a file that was cut off while it was written has none.
@@ -66,7 +74,8 @@ def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str, signer: Signe
     # The data starts aligned, and each size is a multiple of its alignment: in this order, every tensor is aligned.
     ordered = dict(sorted(leaves.items(), key=lambda item: -item[1].alignment))
     unknown = "0" * 64
-    length = len(_render(ordered, tree, [unknown] * len(ordered)))
+    more = {"leyden.origin": dumps(origin)} if origin is not None else {}
+    length = len(_render(ordered, tree, [unknown] * len(ordered), more))
     if length > LARGEST_HEADER:
         raise EncodeError(
             f"The header would take {length:,} bytes; safetensors allows {LARGEST_HEADER:,}. "
@@ -78,7 +87,7 @@ def write(stream: BinaryIO, leaves: Mapping[str, Leaf], tree: str, signer: Signe
         buffer = memoryview(bytearray(min(_CHUNK, max(map(_size, ordered.values()), default=0))))
         for leaf in ordered.values():
             digests.append(_write_and_hash(stream, leaf.read(), buffer, other))
-    header = _render(ordered, tree, digests)
+    header = _render(ordered, tree, digests, more)
     assert len(header) == length
     start = length.to_bytes(8, "little") + header
     digest = _sha256(memoryview(start))
@@ -108,7 +117,8 @@ def read(data: memoryview, where: str) -> Envelope:
     if tree is None or joined is None or len(joined) != 64 * len(header.entries):
         raise FormatError(f"{where}: the header has no tree, or not one digest for each tensor.")
     digests = tuple(joined[at : at + 64] for at in range(0, len(joined), 64))
-    return Envelope(header, seal, digests, tree)
+    origin = header.metadata.get("leyden.origin")
+    return Envelope(header, seal, digests, tree, None if origin is None else loads(origin, where))
 
 
 def check_digests(envelope: Envelope, data: memoryview, where: str) -> None:
@@ -156,7 +166,7 @@ def _check_seal(start: memoryview, where: str) -> Seal:
     return check_signature(digest, seal[64:], where)
 
 
-def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
+def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str], more: Mapping[str, str]) -> bytes:
     """The header with zeros for a seal, padded so that the data is aligned."""
     members: dict[str, Json] = {
         "__metadata__": {
@@ -165,6 +175,7 @@ def _render(leaves: Mapping[str, Leaf], tree: str, digests: list[str]) -> bytes:
             "format": "pt",
             "leyden.sha256": "".join(digests),
             "leyden.tree": tree,
+            **more,
         }
     }
     position = 0
