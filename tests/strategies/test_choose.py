@@ -196,8 +196,28 @@ def test_what_needs_more_than_one_process_is_refused_by_each_run(arguments, argu
 def test_one_of_several_processes_of_torchrun_is_not_run_as_if_it_were_alone(monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "one")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SettingsError, match="in each of 2 processes of torchrun"):
+    with pytest.raises(SettingsError, match="in each of 2 processes of one job"):
         Trainer(accelerator="cpu", strategy="ddp", **QUIET).fit(BoringModel())
+
+
+def test_a_strategy_for_several_processes_tells_which_of_them_this_is(monkeypatch):
+    monkeypatch.setenv("NODE_RANK", "1")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    trainer = Trainer(accelerator="cpu", devices=2, num_nodes=2, **QUIET)
+    assert (trainer.global_rank, trainer.local_rank, trainer.node_rank) == (3, 1, 1)
+    assert not trainer.is_global_zero
+    assert trainer.distributed_sampler_kwargs == {"num_replicas": 4, "rank": 3}
+    alone = Trainer(accelerator="cpu", **QUIET)
+    assert (alone.global_rank, alone.local_rank, alone.node_rank, alone.is_global_zero) == (0, 0, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"), [("LOCAL_RANK", "calls it 2, 2 on machine 0"), ("NODE_RANK", "calls it 4, 0 on machine 2")]
+)
+def test_a_process_too_many_is_found_when_the_trainer_is_built(monkeypatch, variable, words):
+    monkeypatch.setenv(variable, "2")
+    with pytest.raises(SettingsError, match=f"{words}, but devices and num_nodes make 2 on each of 2"):
+        Trainer(accelerator="cpu", devices=2, num_nodes=2, **QUIET)
 
 
 def test_one_process_of_a_strategy_for_several_runs_and_says_whose_order_the_batches_have():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from os import environ
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
+from leyden.runtime.cluster import place_of_process
 from leyden.runtime.device import Devices, resolve_devices
 from leyden.strategies.accelerator import ACCELERATORS, Accelerator
 from leyden.strategies.later import comes_later
@@ -33,7 +33,6 @@ DDP: Final[Mapping[str, Mapping[str, Any]]] = {  # what each name of DDP stands 
     "ddp_notebook_find_unused_parameters_true": {"start_method": "fork", "find_unused_parameters": True},
 }
 NAMES: Final = ("auto", "single_device", *DDP)
-TORCHRUN: Final = "TORCHELASTIC_RUN_ID"  # set by torchrun in the processes that it starts
 
 
 class Hardware(NamedTuple):
@@ -123,9 +122,16 @@ def strategy_for(
             f"strategy={type(strategy).__name__}({', '.join(map(str, given))}), but accelerator and devices ask for "
             f"{', '.join(map(str, devices))}. Leave out one of the two."
         )
+    strategy.num_nodes = num_nodes
     if isinstance(strategy, ParallelStrategy):
         strategy.parallel_devices = [*devices]
-    strategy.num_nodes = num_nodes
+        place = place_of_process(len(devices))
+        if place.local_rank >= len(devices) or place.node_rank >= num_nodes or place.rank >= processes:
+            raise SettingsError(
+                f"the launcher of this process calls it {place.rank}, {place.local_rank} on machine {place.node_rank}, "
+                f"but devices and num_nodes make {len(devices)} on each of {num_nodes}. Launch as many as they ask for."
+            )
+        strategy.global_rank, strategy.local_rank, strategy.node_rank = place.rank, place.local_rank, place.node_rank
     strategy.accelerator = strategy.accelerator or kind
     if strategy.accelerator.name() != devices[0].type:
         raise SettingsError(
@@ -171,8 +177,9 @@ def check_can_run(strategy: Strategy, profiler: str | None, use_distributed_samp
         raise comes_later("num_nodes", str(strategy.num_nodes))
     if strategy.num_processes > 1:
         raise comes_later("devices", str(strategy.num_processes))
-    if TORCHRUN in environ and environ.get("WORLD_SIZE", "1") != "1":
-        raise comes_later("devices", f"1 in each of {environ['WORLD_SIZE']} processes of torchrun")
+    launched = place_of_process(1).processes
+    if launched is not None and launched > 1:
+        raise comes_later("devices", f"1 in each of {launched} processes of one job")
     if type(strategy) is not DDPStrategy:
         raise comes_later("strategy", described(strategy))
     if strategy.ddp_comm_hook is not None or strategy.model_averaging_period is not None:
