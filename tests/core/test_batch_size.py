@@ -40,9 +40,7 @@ def test_tensors_that_disagree_bring_a_warning_with_the_way_out():
         assert batch_size_of((torch.zeros(3, 2), torch.zeros(4))) == 3
 
 
-@pytest.mark.parametrize(
-    "batch", ["text", b"bytes", ["a", "bb"], [], {}, 3, None, [1, 2], object()]
-)
+@pytest.mark.parametrize("batch", ["text", b"bytes", ["a", "bb"], [], {}, 3, None, [1, 2], object()])
 def test_a_batch_without_a_tensor_has_no_size(batch):
     with pytest.raises(LogError, match=r"holds no tensor.*batch_size="):
         batch_size_of(batch)
