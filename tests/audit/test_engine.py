@@ -120,6 +120,13 @@ def test_a_file_that_crashes_its_reader_is_a_finding_of_its_own_among_the_others
     assert [one.rule for one in found] == ["LEY901"] * 36 + ["LEY004"] + ["LEY901"] * 34
 
 
+def test_findings_without_end_end_the_audit(tmp_path):
+    write(tmp_path, {str(n): "BAD\n" * 5 for n in range(5)})
+    found = records(tmp_path, root=tmp_path, most=12)
+    assert [one.rule for one in found] == ["LEY901"] * 12 + ["LEY003"]
+    assert found[-1].blind
+
+
 @pytest.mark.parametrize("trouble", ["crash", "shrink"])
 def test_a_large_file_that_takes_its_reader_along_is_a_finding(tmp_path, trouble):
     path = tmp_path / "large"

@@ -10,9 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, final
 
-from leyden.audit.finding import Accepted, Finding, Limits, Record, Source
+from leyden.audit.finding import Accepted, Finding, Limits, Place, Record, Source
 from leyden.audit.fingerprint import Fingerprints, label
 from leyden.audit.look import Job, look
+from leyden.audit.rules.engine import OVER_LIMIT
 from leyden.audit.suppress import Suppression, in_settings
 from leyden.audit.walk import Found, Walk, beneath
 
@@ -38,6 +39,7 @@ class Orders:
     limits: Limits = field(default_factory=Limits)
     suppressions: tuple[Suppression, ...] = ()
     baseline: frozenset[str] = frozenset()
+    most: int = 100_000  # findings in all; nobody reads so many, and a report holds them
 
 
 @final
@@ -74,6 +76,7 @@ def audit(
         size += item.size if isinstance(item, Found) else 0
         if len(first) > _FEW or size > _SMALL:
             break
+    left = orders.most
     small = len(first) <= _FEW and size <= _SMALL
     items = chain(first, found)
     answers = _here(items, orders, sources, today) if small or orders.jobs == 0 else _away(items, orders, worker)
@@ -83,11 +86,18 @@ def audit(
             if length is not None:
                 progress.files, progress.bytes, progress.now = progress.files + 1, progress.bytes + length, path
             for record in records:
+                left -= isinstance(record, Finding)
+                if left < 0:
+                    text = f"There are over {orders.most:,} findings, so the audit ended here."
+                    yield _told(OVER_LIMIT.at(Place(path), text, key="findings"), orders)[2][0]
+                    return
                 yield _judged(record, path, orders, holding)
         tick()
 
 
-Answer = tuple[str, "int | None", Iterable[Record]]  # path, size of a file that was looked at, what there was
+Answer = tuple[
+    str, "int | None", Sequence[Record] | Iterator[Record]
+]  # path, size of a file that was looked at, what there was
 
 
 def _here(items: Iterable[Found | Finding], orders: Orders, sources: Sequence[Source], today: date) -> Iterator[Answer]:

@@ -6,6 +6,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from tests.audit.reports import full, report
 
+from leyden.audit.finding import Artifact, Place
 from leyden.audit.formats.cyclonedx import document
 
 
@@ -31,6 +32,13 @@ def test_a_model_has_its_digest_its_facts_and_what_was_found():
     assert (facts["leyden:tensors"], facts["leyden:parameters"], facts["leyden:dtypes"]) == ("2", "12", "F32 I64")
     assert model["licenses"] == [{"license": {"name": "MIT"}}]
     assert model["modelCard"]["considerations"]["technicalLimitations"] == ["LEY901: It says BAD."]
+
+
+def test_arrays_are_data_and_archives_are_not_listed():
+    found = report(artifacts=tuple(Artifact(Place(f"/work tree/{kind}"), kind, 1) for kind in ("npy", "zip", "onnx")))
+    kinds = [(one["name"], one["type"], "modelCard" in one) for one in bom(found)["components"]]
+    assert kinds == [("npy", "data", False), ("onnx", "machine-learning-model", True)]
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str("".join(document(found))) is None
 
 
 def test_findings_about_models_are_vulnerabilities_of_them():

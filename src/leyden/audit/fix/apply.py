@@ -46,7 +46,8 @@ def do_conversion(step: Convert, limits: Limits, replacing: Replacing) -> None:
                 stream.flush()
                 written = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
                 convert.check(checkpoint, memoryview(written), step.path)
-                os.fchmod(stream.fileno(), mode & 0o755)
+                if os.name == "posix":
+                    os.fchmod(stream.fileno(), mode & 0o755)
         except BaseException:
             kept.unlink()
             raise

@@ -91,6 +91,6 @@ def _own_mode(path: str) -> int | Leave:
         return Leave(path, f"it cannot be looked at: {(error.strerror or type(error).__name__).lower()}")
     if stat.S_ISLNK(status.st_mode):
         return Leave(path, "it is a link; name what it leads to")
-    if status.st_uid != os.geteuid():
+    if os.name == "posix" and status.st_uid != os.geteuid():
         return Leave(path, "it belongs to somebody else")
     return stat.S_IMODE(status.st_mode)

@@ -20,6 +20,9 @@ from leyden.audit.report import Report
 from leyden.wire.strict_json import Json
 
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+# What a model file is in an inventory; archives are not listed, only what is in them.
+_ARCHIVES: Final = {"zip", "tar"}
+_DATA: Final = {"npy", "npz", "hdf5"}
 _SEVERITIES: Final = {
     Severity.CRITICAL: "critical",
     Severity.HIGH: "high",
@@ -38,7 +41,7 @@ def document(report: Report) -> Iterator[str]:
     owners: dict[str, list[str]] = defaultdict(list)
     for artifact in report.artifacts:
         reference = "!".join(("model:" + label(artifact.place.path, report.root), *artifact.place.inside))
-        if reference not in components:
+        if reference not in components and artifact.format not in _ARCHIVES:
             components[reference] = _component(artifact, reference, about[artifact.place.path])
             owners[artifact.place.path].append(reference)
     vulnerabilities: list[Json] = [
@@ -68,7 +71,8 @@ def document(report: Report) -> Iterator[str]:
 
 def _component(artifact: Artifact, reference: str, findings: list[Finding]) -> Json:
     name = reference.removeprefix("model:")
-    members: dict[str, Json] = {"type": "machine-learning-model", "bom-ref": reference, "name": printable(name)}
+    kind = "data" if artifact.format in _DATA else "machine-learning-model"
+    members: dict[str, Json] = {"type": kind, "bom-ref": reference, "name": printable(name)}
     if artifact.sha256 and not artifact.place.inside:
         members["hashes"] = [{"alg": "SHA-256", "content": artifact.sha256}]
     license_name = artifact.properties.get("license", "").strip()
@@ -78,6 +82,9 @@ def _component(artifact: Artifact, reference: str, findings: list[Finding]) -> J
     facts = {"format": artifact.format, "framework": artifact.framework, "dtypes": " ".join(artifact.dtypes)}
     facts |= {key: str(number) for key, number in numbers if number is not None}
     facts |= {f"metadata:{key}": value for key, value in artifact.properties.items()}
+    if kind == "data":
+        members["properties"] = _properties(facts)
+        return members
     limitations = sorted({f"{finding.rule}: {printable(finding.message)}" for finding in findings})
     members["modelCard"] = {
         "modelParameters": {"inputs": [], "outputs": []},
