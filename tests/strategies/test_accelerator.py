@@ -81,3 +81,32 @@ def test_a_kind_takes_devices_of_its_own_only():
 
 def test_each_kind_is_found_by_its_name():
     assert {name: kind.name() for name, kind in ACCELERATORS.items()} == {name: name for name in ACCELERATORS}
+
+
+def test_a_processor_is_always_there():
+    assert CPUAccelerator.is_available()
+    assert CPUAccelerator.auto_device_count() == 1
+    assert CPUAccelerator().get_device_stats("cpu") == {}
+
+
+def test_a_gpu_is_made_the_current_one_and_left_with_its_memory_freed(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: calls.append(str(device)))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append("freed"))
+    monkeypatch.setattr(torch.cuda, "memory_stats", lambda device: {"of": device})
+    accelerator = CUDAAccelerator()
+    accelerator.setup_device(torch.device("cuda", 1))
+    accelerator.teardown()
+    assert calls == ["cuda:1", "freed"]
+    assert accelerator.get_device_stats(1) == {"of": 1}
+
+
+def test_an_apple_computer_has_one_gpu(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert MPSAccelerator.is_available()
+    assert MPSAccelerator.auto_device_count() == 1
+    assert MPSAccelerator.parse_devices("1") == [0]
+    assert MPSAccelerator.get_parallel_devices(1) == [torch.device("mps", 0)]
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match="this machine has 0"):
+        MPSAccelerator.parse_devices(1)
