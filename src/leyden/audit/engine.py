@@ -89,15 +89,13 @@ def audit(
                 left -= isinstance(record, Finding)
                 if left < 0:
                     text = f"There are over {orders.most:,} findings, so the audit ended here."
-                    yield _told(OVER_LIMIT.at(Place(path), text, key="findings"), orders)[2][0]
+                    yield _named(OVER_LIMIT.at(Place(path), text, key="findings"), orders)
                     return
                 yield _judged(record, path, orders, holding)
         tick()
 
 
-Answer = tuple[
-    str, "int | None", Sequence[Record] | Iterator[Record]
-]  # path, size of a file that was looked at, what there was
+Answer = tuple[str, "int | None", Iterable[Record]]  # path, size of a file that was looked at, what there was
 
 
 def _here(items: Iterable[Found | Finding], orders: Orders, sources: Sequence[Source], today: date) -> Iterator[Answer]:
@@ -148,8 +146,11 @@ def _away(items: Iterable[Found | Finding], orders: Orders, worker: Sequence[str
 
 
 def _told(finding: Finding, orders: Orders) -> Answer:
-    named = label(finding.place.path, orders.root)
-    return finding.place.path, None, [Fingerprints(named).of(finding)]
+    return finding.place.path, None, [_named(finding, orders)]
+
+
+def _named(finding: Finding, orders: Orders) -> Finding:
+    return Fingerprints(label(finding.place.path, orders.root)).of(finding)
 
 
 def _job(found: Found, orders: Orders) -> Job:
