@@ -10,7 +10,7 @@ import torch
 from leyden.checkpoint.load import load, load_weights, verify
 from leyden.checkpoint.save import save
 from leyden.errors import EncryptionError
-from leyden.security.encryption import Identities, Recipients
+from leyden.security.encryption import Encryption
 from leyden.security.redact import Secret
 
 TREE = {"state_dict": {"w": torch.arange(4.0)}, "note": "nobody else's business"}
@@ -22,29 +22,29 @@ def key():
 
 
 @pytest.fixture
-def identities(key, tmp_path):
+def encryption(key, tmp_path):
     (tmp_path / "keys").write_text(str(key))
-    return Identities((tmp_path / "keys",))
+    return Encryption(keys=tmp_path / "keys")
 
 
 @pytest.fixture
 def file(key, tmp_path):
-    save(TREE, tmp_path / "a.ckpt", Recipients((str(key.to_public()),)))
+    save(TREE, tmp_path / "a.ckpt", Encryption(str(key.to_public())))
     return tmp_path / "a.ckpt"
 
 
 @pytest.mark.parametrize("mapped", [True, False])
-def test_an_encrypted_checkpoint_comes_back_sealed_and_whole(file, identities, mapped):
+def test_an_encrypted_checkpoint_comes_back_sealed_and_whole(file, encryption, mapped):
     assert b"business" not in file.read_bytes()
-    tree = load(file, identities=identities, mapped=mapped, policy="strict")
+    tree = load(file, encryption=encryption, mapped=mapped, policy="strict")
     assert tree["note"] == TREE["note"]
     assert tree["state_dict"]["w"].tolist() == [0, 1, 2, 3]
-    assert verify(file, identities=identities).tensors == 1
-    assert load(io.BytesIO(file.read_bytes()), identities=identities)["note"] == TREE["note"]
+    assert verify(file, encryption=encryption).tensors == 1
+    assert load(io.BytesIO(file.read_bytes()), encryption=encryption)["note"] == TREE["note"]
 
 
-def test_the_variable_names_the_files_of_keys(file, identities, monkeypatch):
-    monkeypatch.setenv("LEYDEN_AGE_IDENTITIES", str(identities.files[0]))
+def test_the_variable_names_the_files_of_keys(file, encryption, monkeypatch):
+    monkeypatch.setenv("LEYDEN_AGE_IDENTITIES", str(encryption.keys[0]))
     assert load(file)["note"] == TREE["note"]
 
 
@@ -55,15 +55,15 @@ def test_without_a_key_it_is_not_read(file):
 
 
 def test_a_passphrase_opens_it(tmp_path):
-    save({"a": 1}, tmp_path / "a.ckpt", Recipients(passphrase=Secret("x")))
-    assert load(tmp_path / "a.ckpt", identities=Identities(passphrase=Secret("x"))) == {"a": 1}
+    save({"a": 1}, tmp_path / "a.ckpt", Encryption(passphrase=Secret("x")))
+    assert load(tmp_path / "a.ckpt", encryption=Encryption(passphrase=Secret("x"))) == {"a": 1}
 
 
 def test_saving_takes_the_size_of_the_file_in_memory_and_leaves_nothing_plain(key, tmp_path):
     weights = {"w": torch.zeros(8 << 20, dtype=torch.uint8)}
     tracemalloc.start()
     try:
-        save(weights, tmp_path / "a.ckpt", Recipients((str(key.to_public()),)))
+        save(weights, tmp_path / "a.ckpt", Encryption(str(key.to_public())))
         assert tracemalloc.get_traced_memory()[1] < 2.6 * (8 << 20)  # with the 8 MiB through which writing goes
     finally:
         tracemalloc.stop()

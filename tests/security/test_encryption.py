@@ -10,7 +10,7 @@ import pyrage
 import pytest
 
 from leyden.errors import EncryptionError, PackageError
-from leyden.security.encryption import Identities, Recipients, decrypt, encrypt, is_encrypted
+from leyden.security.encryption import Encryption, decrypt, encrypt, is_encrypted
 from leyden.security.redact import Secret
 
 PLAIN = b"weights" * 30_000
@@ -33,7 +33,7 @@ def key():
 @pytest.fixture
 def file(key, tmp_path):
     (tmp_path / "keys").write_text(f"# made for a test\n{key}\n")
-    return Identities((tmp_path / "keys",))
+    return Encryption(keys=tmp_path / "keys")
 
 
 def encrypted(recipients, plain=PLAIN):
@@ -43,7 +43,7 @@ def encrypted(recipients, plain=PLAIN):
 
 
 def test_what_is_encrypted_for_a_key_is_opened_with_it(key, file):
-    content = encrypted(Recipients((str(key.to_public()),)))
+    content = encrypted(Encryption(str(key.to_public())))
     assert is_encrypted(content)
     assert PLAIN[:20] not in content
     assert decrypt(io.BytesIO(content), file, "a.ckpt") == PLAIN
@@ -51,59 +51,61 @@ def test_what_is_encrypted_for_a_key_is_opened_with_it(key, file):
 
 def test_each_of_several_recipients_can_open_it(key, file):
     other = pyrage.x25519.Identity.generate().to_public()
-    assert decrypt(io.BytesIO(encrypted(Recipients((str(other), str(key.to_public()))))), file, "a.ckpt") == PLAIN
+    assert decrypt(io.BytesIO(encrypted(Encryption([str(other), str(key.to_public())]))), file, "a.ckpt") == PLAIN
 
 
 def test_what_is_encrypted_with_a_passphrase_is_opened_with_it_alone():
-    content = encrypted(Recipients(passphrase=Secret("correct horse")), b"short")
-    assert decrypt(io.BytesIO(content), Identities(passphrase=Secret("correct horse")), "a.ckpt") == b"short"
+    content = encrypted(Encryption(passphrase=Secret("correct horse")), b"short")
+    assert decrypt(io.BytesIO(content), Encryption(passphrase=Secret("correct horse")), "a.ckpt") == b"short"
     with pytest.raises(EncryptionError, match=r"a\.ckpt cannot be opened.*another passphrase"):
-        decrypt(io.BytesIO(content), Identities(passphrase=Secret("wrong")), "a.ckpt")
+        decrypt(io.BytesIO(content), Encryption(passphrase=Secret("wrong")), "a.ckpt")
 
 
 def test_a_file_of_another_implementation_is_opened(tmp_path):
     (tmp_path / "keys").write_text(ANOTHERS_KEY)
-    opened = decrypt(io.BytesIO(base64.b64decode(ANOTHERS_FILE)), Identities((tmp_path / "keys",)), "a.ckpt")
+    opened = decrypt(io.BytesIO(base64.b64decode(ANOTHERS_FILE)), Encryption(keys=tmp_path / "keys"), "a.ckpt")
     assert opened == b"written by another program"
 
 
 def test_another_key_does_not_open_it(file):
     other = pyrage.x25519.Identity.generate().to_public()
     with pytest.raises(EncryptionError, match=r"a\.ckpt cannot be opened.*other keys"):
-        decrypt(io.BytesIO(encrypted(Recipients((str(other),)))), file, "a.ckpt")
+        decrypt(io.BytesIO(encrypted(Encryption(str(other)))), file, "a.ckpt")
 
 
 @pytest.mark.parametrize("at", [30, 250, -70_000, -1])
 def test_a_changed_file_is_refused(key, file, at):
-    content = bytearray(encrypted(Recipients((str(key.to_public()),))))
+    content = bytearray(encrypted(Encryption(str(key.to_public()))))
     content[at] ^= 1
     with pytest.raises(EncryptionError, match="cannot be opened"):
         decrypt(io.BytesIO(content), file, "a.ckpt")
 
 
 def test_a_file_cut_short_is_refused(key, file):
-    content = encrypted(Recipients((str(key.to_public()),)))
+    content = encrypted(Encryption(str(key.to_public())))
     for length in (0, 10, 100, 70_000, len(content) - 1):
         with pytest.raises(EncryptionError, match="cannot be opened"):
             decrypt(io.BytesIO(content[:length]), file, "a.ckpt")
 
 
-@pytest.mark.parametrize("identities", [None, Identities()])
-def test_an_encrypted_file_without_anything_that_opens_it_says_so(identities):
+@pytest.mark.parametrize("encryption", [None, Encryption()])
+def test_an_encrypted_file_without_anything_that_opens_it_says_so(encryption):
     with pytest.raises(EncryptionError, match=r"a\.ckpt is encrypted, and nothing was given"):
-        decrypt(io.BytesIO(b""), identities, "a.ckpt")
+        decrypt(io.BytesIO(b""), encryption, "a.ckpt")
 
 
 @pytest.mark.parametrize("keys", [("age1xyz",), ("ssh-ed25519 AAAA",), ("alice",), ("",)])
 def test_what_is_no_public_key_is_refused_before_anything_is_written(keys):
     with pytest.raises(EncryptionError):
-        Recipients(keys)
+        Encryption(keys)
 
 
 def test_encryption_is_for_keys_or_for_a_passphrase():
-    for arguments in ({}, {"keys": ("age1x",), "passphrase": Secret("x")}):
-        with pytest.raises(EncryptionError, match="give one of the two"):
-            Recipients(**arguments)
+    for arguments in ({"to": "age1x"}, {"keys": "file"}):
+        with pytest.raises(EncryptionError, match="Give the one or the other"):
+            Encryption(**arguments, passphrase=Secret("x"))
+    with pytest.raises(EncryptionError, match=r"is a leyden\.Secret"):
+        Encryption(passphrase="x")
 
 
 @pytest.mark.parametrize(
@@ -112,28 +114,26 @@ def test_encryption_is_for_keys_or_for_a_passphrase():
 def test_a_file_without_a_usable_key_is_named(tmp_path, key, content):
     (tmp_path / "keys").write_bytes(content)
     with pytest.raises(EncryptionError, match="keys holds no key"):
-        decrypt(io.BytesIO(encrypted(Recipients((str(key.to_public()),)), b"x")), Identities((tmp_path / "keys",)), "a")
+        decrypt(io.BytesIO(encrypted(Encryption(str(key.to_public())), b"x")), Encryption(keys=tmp_path / "keys"), "a")
 
 
 def test_a_missing_file_of_keys_is_an_ordinary_error(key):
     with pytest.raises(FileNotFoundError):
-        decrypt(io.BytesIO(encrypted(Recipients((str(key.to_public()),)))), Identities((Path("nowhere"),)), "a.ckpt")
+        decrypt(io.BytesIO(encrypted(Encryption(str(key.to_public())))), Encryption(keys=Path("nowhere")), "a.ckpt")
 
 
 def test_a_passphrase_is_not_shown():
-    assert "correct" not in repr(Recipients(passphrase=Secret("correct"))) + repr(
-        Identities(passphrase=Secret("correct"))
-    )
+    assert "correct" not in repr(Encryption(passphrase=Secret("correct")))
 
 
 def test_without_the_package_the_way_out_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyrage", None)
     with pytest.raises(PackageError, match=r"pip install 'leyden\[age\]'"):
-        Recipients(("age1x",))
+        Encryption("age1x")
 
 
 def test_opening_takes_little_more_memory_than_the_content(key, file):
-    content = io.BytesIO(encrypted(Recipients((str(key.to_public()),)), bytes(8 << 20)))
+    content = io.BytesIO(encrypted(Encryption(str(key.to_public())), bytes(8 << 20)))
     tracemalloc.start()
     try:
         decrypt(content, file, "a.ckpt")

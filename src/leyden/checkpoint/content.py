@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
 from leyden.errors import FormatError
-from leyden.security.encryption import Identities, decrypt, is_encrypted
+from leyden.security.encryption import Encryption, decrypt, is_encrypted
 
 Source: TypeAlias = "str | os.PathLike[str] | BinaryIO"
 
@@ -19,14 +19,14 @@ _START: Final = 64  # bytes that show what a file is
 _CHUNK: Final = 16 << 20
 
 
-def content(source: Source, mapped: bool, identities: Identities | None = None) -> tuple[mmap.mmap | bytearray, str]:
+def content(source: Source, mapped: bool, encryption: Encryption | None = None) -> tuple[mmap.mmap | bytearray, str]:
     """All bytes of a file, writable and private to this process, and how messages name it.
 
-    An encrypted file is opened into memory: with ``identities``, or else with those that LEYDEN_AGE_IDENTITIES names.
+    An encrypted file is opened into memory: with ``encryption``, or else with those that LEYDEN_AGE_IDENTITIES names.
     """
     if not isinstance(source, (str, os.PathLike)):
         read = _read(source)
-        return _opened(read, "The stream", identities) if is_encrypted(read[:_START]) else read, "The stream"
+        return _opened(read, "The stream", encryption) if is_encrypted(read[:_START]) else read, "The stream"
     path = Path(source)
     # Without waiting: opening a pipe that nobody writes to would never return.
     try:
@@ -43,7 +43,7 @@ def content(source: Source, mapped: bool, identities: Identities | None = None) 
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             if is_encrypted(file.read(_START) or b""):
                 file.seek(0)
-                return decrypt(file, identities or _given(), str(path)), str(path)
+                return decrypt(file, _opening(encryption), str(path)), str(path)
             file.seek(0)
         if mapped:
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
@@ -69,10 +69,12 @@ def _read(stream: BinaryIO) -> bytearray:
     return content
 
 
-def _opened(read: bytearray, where: str, identities: Identities | None) -> bytearray:
-    return decrypt(BytesIO(read), identities or _given(), where)
+def _opened(read: bytearray, where: str, encryption: Encryption | None) -> bytearray:
+    return decrypt(BytesIO(read), _opening(encryption), where)
 
 
-def _given() -> Identities:
-    """The files of keys that the user has named: they open what is encrypted, and loosen nothing."""
-    return Identities(tuple(Path(name) for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name))
+def _opening(encryption: Encryption | None) -> Encryption:
+    """What opens a file: what code says, or the files of keys that the user has named, which loosen nothing."""
+    if encryption is not None and (encryption.keys or encryption.passphrase):
+        return encryption
+    return Encryption(keys=[name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name])

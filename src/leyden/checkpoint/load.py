@@ -20,7 +20,7 @@ from leyden.checkpoint.objects import describing, restoring
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
 from leyden.checkpoint.trust import is_own
 from leyden.errors import FormatError
-from leyden.security.encryption import Identities
+from leyden.security.encryption import Encryption
 from leyden.security.policy import Policy, admit, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
@@ -50,7 +50,7 @@ def load(
     verify: bool = True,
     mapped: bool = True,
     policy: Policy | str | None = None,
-    identities: Identities | None = None,
+    encryption: Encryption | None = None,
     describe: Collection[str] = (),
 ) -> dict[str, Any]:
     """The tree that ``save`` wrote, with equal values and types. Nothing is unpickled, imported or run.
@@ -62,10 +62,10 @@ def load(
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
     or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead. ``policy`` says
-    whose files are read: SealError names the rule that a file breaks. ``identities`` open an encrypted file, or the
+    whose files are read: SealError names the rule that a file breaks. ``encryption`` opens an encrypted file, or the
     files of keys that LEYDEN_AGE_IDENTITIES names.
     """
-    data, where = content(path, mapped, identities)
+    data, where = content(path, mapped, encryption)
     opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
@@ -82,10 +82,10 @@ def load_weights(
     verify: bool = True,
     mapped: bool = True,
     policy: Policy | str | None = None,
-    identities: Identities | None = None,
+    encryption: Encryption | None = None,
 ) -> dict[str, Tensor]:
     """Tensors by name: what ``save_weights`` wrote, or any safetensors file, which then has no digests to verify."""
-    data, where = content(path, mapped, identities)
+    data, where = content(path, mapped, encryption)
     opened = _open(data, where, verify, policy)
     fetch = _fetch(data, opened, where, map_location)
     if opened.tree is None:
@@ -99,9 +99,9 @@ def load_weights(
     return weights
 
 
-def verify(path: str | os.PathLike[str], *, identities: Identities | None = None) -> Report:
+def verify(path: str | os.PathLike[str], *, encryption: Encryption | None = None) -> Report:
     """Read every byte of a checkpoint and compare; DigestError names the first tensor that is not what was saved."""
-    data, where = content(path, mapped=True, identities=identities)
+    data, where = content(path, mapped=True, encryption=encryption)
     opened = _open(data, where, verify=True, policy=Policy.OPEN)
     if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")

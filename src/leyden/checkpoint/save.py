@@ -16,7 +16,7 @@ from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
 from leyden.errors import EncodeError
-from leyden.security.encryption import Recipients, encrypt
+from leyden.security.encryption import Encryption, encrypt
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
@@ -26,10 +26,10 @@ from leyden.wire.tree import Encoded, encode
 def save(
     tree: Mapping[str, Any],
     path: str | os.PathLike[str],
-    recipients: Recipients | None = None,
+    encryption: Encryption | None = None,
     origin: Origin | None = None,
 ) -> str:
-    """Write ``tree`` to ``path`` as a private file, sealed with the user's key and encrypted for ``recipients``.
+    """Write ``tree`` to ``path`` as a private file, sealed with the user's key and encrypted as ``encryption`` says.
 
     ``origin`` is what the file says of where it comes from. Returns the digest of its header, which covers all of it.
     Encrypting takes the size of the file in memory, and as much again for a passphrase.
@@ -37,25 +37,25 @@ def save(
     The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
     file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
     """
-    return write(encoded(tree), path, recipients, origin)
+    return write(encoded(tree), path, encryption, origin)
 
 
 def write(
     tree: Encoded,
     path: str | os.PathLike[str],
-    recipients: Recipients | None = None,
+    encryption: Encryption | None = None,
     origin: Origin | None = None,
 ) -> str:
     """Write what ``encoded`` made, as ``save`` does."""
     target = Path(path)
     private_directory(target.parent)
     with replacing(target) as stream:
-        if recipients is None:
+        if encryption is None or not encryption.encrypts:
             digest = envelope.write(stream, tree.leaves, tree.text, signer(), origin)
         else:  # the header comes last, so the plain file is made in memory: it is never on the disk
             plain = BytesIO()
             digest = envelope.write(plain, tree.leaves, tree.text, signer(), origin)
-            encrypt(plain, stream, recipients)
+            encrypt(plain, stream, encryption)
     note_written(digest)
     return digest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,30 +21,44 @@ _LARGEST_IDENTITIES: Final = 1 << 20
 
 
 @final
-@dataclass(frozen=True)
-class Recipients:
-    """Who can read what is encrypted: the holders of keys, or whoever knows a passphrase.
+@dataclass(frozen=True, init=False)
+class Encryption:
+    """For whom files are encrypted, and what opens them: keys, or a passphrase that does both.
 
-    ``keys`` are public keys of age (``age1…``) or of SSH (``ssh-ed25519 …``, ``ssh-rsa …``).
+    Args:
+        to: public keys of those who shall read the files: of age (``age1…``) or of SSH (``ssh-ed25519 …``,
+            ``ssh-rsa …``). None: for opening alone.
+        keys: files with private keys (``AGE-SECRET-KEY-…``, or an SSH key without a passphrase). Where there are none,
+            those that LEYDEN_AGE_IDENTITIES names open a file.
+        passphrase: instead of both.
     """
 
-    keys: tuple[str, ...] = ()
-    passphrase: Secret | None = None
+    to: tuple[str, ...]
+    keys: tuple[Path, ...]
+    passphrase: Secret | None
 
-    def __post_init__(self) -> None:
-        if bool(self.keys) == (self.passphrase is not None):
-            raise EncryptionError("Encryption is for the holders of keys or for a passphrase: give one of the two.")
-        if self.passphrase is None:
-            _recipients(_age(), self.keys)
+    def __init__(
+        self,
+        to: str | Sequence[str] = (),
+        keys: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        passphrase: Secret | None = None,
+    ) -> None:
+        recipients = (to,) if isinstance(to, str) else tuple(to)
+        files = (keys,) if isinstance(keys, (str, os.PathLike)) else tuple(keys)
+        if passphrase is not None and (recipients or files):
+            raise EncryptionError("A passphrase stands in the place of keys. Give the one or the other.")
+        if passphrase is not None and not isinstance(passphrase, Secret):
+            raise EncryptionError("A passphrase is a leyden.Secret, so that no log shows it: Secret(...)")
+        if recipients:
+            _recipients(_age(), recipients)
+        object.__setattr__(self, "to", recipients)
+        object.__setattr__(self, "keys", tuple(Path(file).expanduser() for file in files))
+        object.__setattr__(self, "passphrase", passphrase)
 
-
-@final
-@dataclass(frozen=True)
-class Identities:
-    """What opens encrypted files: files of private keys (``AGE-SECRET-KEY-…``), or a passphrase."""
-
-    files: tuple[Path, ...] = ()
-    passphrase: Secret | None = None
+    @property
+    def encrypts(self) -> bool:
+        """Whether it says for whom to encrypt."""
+        return bool(self.to) or self.passphrase is not None
 
 
 def is_encrypted(start: bytes | bytearray) -> bool:
@@ -51,34 +66,34 @@ def is_encrypted(start: bytes | bytearray) -> bool:
     return start.startswith((MAGIC, _ARMOR))
 
 
-def encrypt(plain: io.BytesIO, stream: BinaryIO, recipients: Recipients) -> None:
+def encrypt(plain: io.BytesIO, stream: BinaryIO, encryption: Encryption) -> None:
     """Write what ``plain`` holds to ``stream`` for the recipients; it is never on the disk as it is.
 
     Takes memory once more for a passphrase, and next to none for keys.
     """
     age = _age()
     try:
-        if recipients.passphrase is not None:
-            stream.write(age.passphrase.encrypt(plain.getvalue(), recipients.passphrase.reveal()))
+        if encryption.passphrase is not None:
+            stream.write(age.passphrase.encrypt(plain.getvalue(), encryption.passphrase.reveal()))
         else:
             plain.seek(0)
-            age.encrypt_io(plain, stream, _recipients(age, recipients.keys))
+            age.encrypt_io(plain, stream, _recipients(age, encryption.to))
     except age.EncryptError as error:
         raise EncryptionError(f"The file cannot be encrypted: {error}") from None
 
 
-def decrypt(stream: BinaryIO, identities: Identities | None, where: str) -> bytearray:
-    """What an age file holds; EncryptionError where nothing of ``identities`` opens it or it was changed."""
-    if identities is None or not (identities.files or identities.passphrase):
+def decrypt(stream: BinaryIO, encryption: Encryption | None, where: str) -> bytearray:
+    """What an age file holds; EncryptionError where nothing of ``encryption`` opens it or it was changed."""
+    if encryption is None or not (encryption.keys or encryption.passphrase):
         raise EncryptionError(
             f"{where} is encrypted, and nothing was given that opens it: name files of private keys, or a passphrase."
         )
     age = _age()
     try:
-        if identities.passphrase is not None:
-            return bytearray(age.passphrase.decrypt(stream.read(), identities.passphrase.reveal()))
+        if encryption.passphrase is not None:
+            return bytearray(age.passphrase.decrypt(stream.read(), encryption.passphrase.reveal()))
         plain = _Memory()
-        age.decrypt_io(stream, plain, [key for file in identities.files for key in _private_keys(age, file)])
+        age.decrypt_io(stream, plain, [key for file in encryption.keys for key in _private_keys(age, file)])
     except (age.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's; age's own have no number
             raise
