@@ -63,7 +63,11 @@ def test_an_old_generator_of_numpy_draws_on_with_the_normal_number_that_it_holds
     "body",
     [["torch.Generator", [{"$device": "cpu"}, {"$tensor": "t"}]], ["torch.Generator", ["cpu", 1]],
      ["numpy.random", ["Generator", "PCG64", {"state": 1}]], ["numpy.random", ["RandomState", "MT19937", {}]],
-     ["numpy.random", ["Generator", "PCG64", 3]], ["numpy.random", ["Generator", "Evil", {}]]],
+     ["numpy.random", ["Generator", "PCG64", 3]], ["numpy.random", ["Generator", "Evil", {}]],
+     ["numpy.random", ["Generator", "PCG64", {"bit_generator": "PCG64", "state": {"$tensor": "t"}}]],
+     ["numpy.random", ["Generator", "MT19937", {"bit_generator": "MT19937", "state": {"key": [1], "pos": 1}}]],
+     ["numpy.random", ["Generator", "MT19937", {"state": {"pos": 10**6}}]],
+     ["numpy.random", ["Generator", "Philox", {"buffer_pos": -3}]]],
     ids=str,
 )  # fmt: skip
 def test_a_state_that_no_generator_has_is_refused(body):

@@ -101,6 +101,8 @@ def _read_numpy(body: Json, source: Decoder) -> object:
     match body:
         case ["Generator" | "RandomState" as kind, str(name), held] if name in _BIT_GENERATORS:
             state = source.value(held)
+            if not _is_state(state):
+                source.fail("is not the state of a generator of numpy")
             try:
                 bits = getattr(random, name)()
                 if kind == "Generator":
@@ -108,12 +110,21 @@ def _read_numpy(body: Json, source: Decoder) -> object:
                     return random.Generator(bits)
                 made = random.RandomState(bits)
                 made.set_state(state)
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
+            except (LookupError, TypeError, ValueError, OverflowError) as error:
                 source.fail(f"is not the state of a generator of numpy: {error}")
             return made
         case _:
             pass
     return source.fail("is not a generator of numpy")
+
+
+def _is_state(state: object) -> bool:
+    """Whether this is made of what numpy's states are made of; it does not look at all that it is given."""
+    if not isinstance(state, dict):
+        return type(state) in (int, float, str) or type(state).__name__ == "ndarray"
+    # places in a buffer are taken as they are, and a wrong one would be read beyond its end
+    places = (state.get("pos", 0) in range(625), state.get("buffer_pos", 0) in range(5))
+    return all(places) and all(type(name) is str and _is_state(part) for name, part in state.items())
 
 
 def _write_frame(value: Any, out: Encoder) -> Json:
