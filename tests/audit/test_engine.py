@@ -48,7 +48,7 @@ def test_many_files_go_to_processes_and_say_the_same(tmp_path):
 def test_progress_counts_files_and_bytes(tmp_path):
     write(tmp_path, {"a": "BAD", "b": "fine", ".git/x": ""})
     progress, ticks = Progress(), []
-    orders = Orders((str(tmp_path),), str(tmp_path))
+    orders = Orders((str(tmp_path),), os.path.realpath(tmp_path))
     tick = lambda: ticks.append(progress.files)  # noqa: E731
     list(audit(orders, (SOURCE,), today=TODAY, worker=WORKER, progress=progress, tick=tick))
     assert (progress.files, progress.bytes, ticks) == (2, 7, [1, 2])

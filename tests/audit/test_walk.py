@@ -74,10 +74,25 @@ def test_pipes_and_sockets_are_told_and_not_opened(tmp_path, monkeypatch):
 def test_what_tools_write_for_themselves_is_left_out_and_named(tmp_path):
     for name in (".git/config", "env/pyvenv.cfg", "env/lib/x.py", "src/__pycache__/a.pyc", "src/a.py"):
         touch(tmp_path / name)
-    pass_over = Walk((str(tmp_path),))
+    pass_over = Walk((str(tmp_path),), own=str(tmp_path.parent))
     assert [item.path for item in pass_over] == [str(tmp_path / "src" / "a.py")]
     assert sorted(map(os.path.basename, pass_over.left_out)) == [".git", "__pycache__", "env"]
-    assert len(walked(tmp_path, everything=True)) == 5
+    assert len(walked(tmp_path, everything=True, own=str(tmp_path))) == 5
+
+
+def test_nothing_of_a_strangers_tree_is_left_out(tmp_path):
+    for name in ("theirs/.git/config", "theirs/env/pyvenv.cfg", "own/.git/config"):
+        touch(tmp_path / name)
+    assert walked(tmp_path / "theirs", own=str(tmp_path / "own")) == [".git/config", "env/pyvenv.cfg"]
+    assert walked(tmp_path / "own", own=str(tmp_path / "own")) == []
+
+
+def test_what_is_left_out_under_its_name_is_looked_at_where_a_link_leads_to_it(tmp_path):
+    touch(tmp_path / ".git" / "hidden" / "model.pt")
+    touch(tmp_path / "z")
+    (tmp_path / "models").symlink_to(".git/hidden")
+    (tmp_path / "again").symlink_to(".git/hidden")
+    assert walked(tmp_path, own=str(tmp_path)) == ["z", "models/model.pt"]
 
 
 def test_a_directory_is_looked_at_when_it_is_named_whatever_it_is_called(tmp_path):
@@ -104,7 +119,7 @@ def test_names_that_are_no_text_are_kept_as_they_are(tmp_path):
 
 def test_a_directory_named_twice_is_walked_once(tmp_path):
     touch(tmp_path / "a" / "file")
-    assert walked(tmp_path, tmp_path / "a") == ["a/file", "a/file"]
+    assert walked(tmp_path, tmp_path / "a") == ["a/file"]
     assert walked(tmp_path / "a", tmp_path) == ["file"]
 
 

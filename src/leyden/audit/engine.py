@@ -33,7 +33,7 @@ class Orders:
     root: str
     exclude: tuple[str, ...] = ()
     everything: bool = False
-    trusting: bool = True  # comments in files beneath root may accept findings
+    trusting: bool = True  # beneath root, comments may accept findings, and LEFT_OUT counts
     digests: bool = False
     jobs: int = 1  # processes; 0: this one alone
     limits: Limits = field(default_factory=Limits)
@@ -64,7 +64,8 @@ def audit(
 ) -> Iterator[Record]:
     """Findings and artifacts, as they come; ``tick`` is called now and then, ``worker`` starts a worker process."""
     progress = progress or Progress()
-    walk = Walk(orders.paths, orders.exclude, orders.everything, progress.left_out)
+    own = orders.root if orders.trusting else None
+    walk = Walk(orders.paths, orders.exclude, orders.everything, own, progress.left_out)
     holding, wrong = in_settings(orders.suppressions, today)
     yield from wrong
     # The first few, to see whether it is worth a process; the walk goes on from there.

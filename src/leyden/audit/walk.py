@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias, final
@@ -36,6 +37,7 @@ class Walk:
     paths: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     everything: bool = False  # also LEFT_OUT; the paths that were named are always walked
+    own: str | None = None  # LEFT_OUT counts beneath this directory alone: a stranger could hide anything there
     left_out: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Found | Finding]:
@@ -47,17 +49,36 @@ class Walk:
             except OSError as error:
                 yield UNREADABLE.at(Place(path), f"It cannot be opened: {reason(error)}.")
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                yield from self._directory(path, status, seen)
-            else:
+            if not stat.S_ISDIR(status.st_mode):
                 yield from _file(path, status)
+                continue
+            inside = os.path.realpath(path)
+            everything = self.everything or self.own is None or not beneath(inside, self.own)
+            tree = _Tree(path, inside, self.exclude, everything, seen, self.left_out)
+            yield from tree.walk(status)
 
-    def _directory(self, root: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Iterator[Found | Finding]:
-        inside = os.path.realpath(root)
-        pending: list[Step] = [root]
-        yield from read_directory(root, status.st_mode)
-        seen.add(identity(status))
-        while pending:
+
+@final
+@dataclass
+class _Tree:
+    """One named directory."""
+
+    root: str
+    inside: str  # the same without links
+    exclude: tuple[str, ...]
+    everything: bool
+    seen: set[tuple[int, int]]
+    left_out: list[str]
+    links: deque[tuple[str, os.stat_result]] = field(default_factory=deque)  # to directories in the same tree
+
+    def walk(self, status: os.stat_result) -> Iterator[Found | Finding]:
+        pending: list[Step] = []
+        self.links.append((self.root, status))
+        while pending or self.links:
+            # What a link leads to comes last, in case it was left out under its own name.
+            if not pending:
+                pending.extend(self._enter(*self.links.popleft()))
+                continue
             step = pending.pop()
             if not isinstance(step, str):
                 yield step
@@ -68,16 +89,22 @@ class Walk:
             except OSError as error:
                 yield unreadable(step, error)
                 continue
-            if not self.everything and step != root and any(entry.name == _ENVIRONMENT for entry in entries):
+            if self._is_environment(step, entries):
                 self.left_out.append(step)
                 continue
             # Reversed onto the stack: what lies in a directory comes before its next neighbour.
             for entry in entries:
-                pending.extend(self._entry(entry, inside, root, seen))
+                pending.extend(self._entry(entry))
 
-    def _entry(self, entry: os.DirEntry[str], inside: str, root: str, seen: set[tuple[int, int]]) -> Iterable[Step]:
+    def _enter(self, path: str, status: os.stat_result) -> Sequence[Step]:
+        if identity(status) in self.seen:  # a bind mount, a link, or a path that was named twice
+            return ()
+        self.seen.add(identity(status))
+        return [path, *read_directory(path, status.st_mode)]  # the last comes first
+
+    def _entry(self, entry: os.DirEntry[str]) -> Sequence[Step]:
         path = entry.path
-        if self._excluded(path, root, entry.name):
+        if self._excluded(path, entry.name):
             self.left_out.append(path)
             return ()
         try:
@@ -91,21 +118,21 @@ class Walk:
             return [unreadable(path, error)]
         if not stat.S_ISDIR(status.st_mode):
             return _file(path, status)
-        if linked:
-            target = os.path.realpath(path)
-            if not beneath(target, inside):
-                message = "This link leads to a directory outside of what is audited. Name that directory too."
-                return [LINK.at(Place(path), message)]
-            return ()  # it is looked at where it lies
-        if identity(status) in seen:  # a bind mount, or a path that was named twice
+        if not linked:
+            return self._enter(path, status)
+        if beneath(os.path.realpath(path), self.inside):
+            self.links.append((path, status))
             return ()
-        seen.add(identity(status))
-        return [path, *read_directory(path, status.st_mode)]  # the last comes first
+        message = "This link leads to a directory outside of what is audited. Name that directory too."
+        return [LINK.at(Place(path), message)]
 
-    def _excluded(self, path: str, root: str, name: str) -> bool:
+    def _is_environment(self, path: str, entries: Iterable[os.DirEntry[str]]) -> bool:
+        return not self.everything and path != self.root and any(entry.name == _ENVIRONMENT for entry in entries)
+
+    def _excluded(self, path: str, name: str) -> bool:
         if not self.everything and name in LEFT_OUT:
             return True
-        below = os.path.relpath(path, root) if root != "." else path.removeprefix("./")
+        below = os.path.relpath(path, self.root) if self.root != "." else path.removeprefix("./")
         below = below.replace(os.sep, "/")
         return any(fnmatchcase(below, pattern) or fnmatchcase(name, pattern) for pattern in self.exclude)
 
@@ -113,7 +140,7 @@ class Walk:
 Step: TypeAlias = str | Found | Finding  # a directory to enter, or what is to be told in its turn
 
 
-def _file(path: str, status: os.stat_result) -> list[Found | Finding]:
+def _file(path: str, status: os.stat_result) -> Sequence[Found | Finding]:
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFREG:
         return [Found(path, status.st_size)]

@@ -36,7 +36,9 @@ def arguments(parser: ArgumentParser) -> None:
     add(
         "--no-config", action="store_true", help="leave out [tool.leyden.audit] of the pyproject.toml in this directory"
     )
-    add("--no-suppress", action="store_true", help="comments, settings and baselines accept nothing")
+    add(
+        "--no-suppress", action="store_true", help="comments, settings, baselines and names such as .git excuse nothing"
+    )
     add("--fix", action="store_true", help="show what can be mended by itself, and ask before it is done")
     add("--yes", action="store_true", help="with --fix: do it without asking")
     add("--no-convert", action="store_true", help="with --fix: leave pickled checkpoints as they are")
