@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+from argparse import ArgumentParser
+
 from tests.audit.marks import BAD
 
 from leyden.audit.explain import markdown, references, table
 from leyden.audit.finding import Place, Rule, Severity
 from leyden.audit.sources import RULES
+from leyden.cli.main import COMMANDS
 
 
 def test_a_rule_is_told_with_references_and_examples():
@@ -37,3 +41,11 @@ def test_every_rule_has_an_id_a_name_and_texts_of_its_own():
         assert rule.why.endswith(".")
         assert rule.mend.endswith(".")
         assert rule.at(Place("a"), "x").rule == name
+
+
+def test_every_command_that_a_rule_advises_exists():
+    for rule in RULES.values():
+        for command, option in re.findall(r"`leyden (\w+)[^`]*?(?: (--[a-z-]+)[^`]*)?`", rule.mend + rule.why):
+            parser = ArgumentParser()
+            COMMANDS[command].arguments(parser)
+            assert option in parser.format_help()

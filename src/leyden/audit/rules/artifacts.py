@@ -6,10 +6,7 @@ from typing import Final
 
 from leyden.audit.finding import Rule, Severity
 
-_CONVERT: Final = (
-    "Do not load it. Take the weights from their source as safetensors, or convert the file with `leyden audit --fix` "
-    "on a machine that holds nothing of value."
-)
+_CONVERT: Final = "Do not load it. Take the weights from their source, as safetensors."
 _READERS: Final = (
     "Readers of the same file then see different contents: a scanner looks at one and the program that loads the file "
     "runs the other."
@@ -40,8 +37,8 @@ UNKNOWN_NAME: Final = Rule(
     why="Loading it imports the module, which runs the module's code, and may call the name with arguments that the "
     "file "
     "chooses. Lists of bad names are never complete, so every name counts that is not on the list of harmless ones.",
-    mend="If you know the name and trust the file's origin, convert the file once to safetensors with "
-    "`leyden convert --allow-class NAME` and keep only that. " + _CONVERT,
+    mend="If you know the name and trust the file's origin, load it once with the program that wrote it, on a "
+    "machine that holds nothing of value, save its `state_dict` as safetensors and keep only that. Otherwise do not load it.",
 )
 OBJECTS: Final = Rule(
     id="LEY103",
@@ -53,8 +50,7 @@ OBJECTS: Final = Rule(
     "file "
     "names. Whoever can replace the file then runs code where it is loaded, and it breaks with the next release.",
     mend="Keep the `state_dict` and build the object in code. scikit-learn: `skops`. torch: `save_file` of "
-    "safetensors, or "
-    "`leyden convert --allow-class NAME`.",
+    "safetensors; `leyden convert` takes checkpoints that hold data alone.",
 )
 MUTATES: Final = Rule(
     id="LEY104",
