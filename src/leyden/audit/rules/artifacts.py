@@ -38,7 +38,8 @@ UNKNOWN_NAME: Final = Rule(
     "file "
     "chooses. Lists of bad names are never complete, so every name counts that is not on the list of harmless ones.",
     mend="If you know the name and trust the file's origin, load it once with the program that wrote it, on a "
-    "machine that holds nothing of value, save its `state_dict` as safetensors and keep only that. Otherwise do not load it.",
+    "machine that holds nothing of value, save its `state_dict` as safetensors and keep only that. "
+    "Otherwise do not load it.",
 )
 OBJECTS: Final = Rule(
     id="LEY103",
