@@ -23,6 +23,7 @@ from leyden.core.state import State
 from leyden.data.loader import TrainData
 from leyden.errors import ModuleError
 from leyden.loop.fit import automatic_step, closure_step, manual_step
+from leyden.loop.nonfinite import Watch
 from leyden.loop.optimizers import SchedulerConfig, read_configuration
 from leyden.loop.run import Evaluation, Run, Status, WriteRow
 from leyden.loop.scaling import ScaledOptimizer
@@ -191,7 +192,12 @@ def assemble_run(
                 gradient_clip_algorithm=settings.gradient_clip_algorithm,
             )
 
-    by_closure = stepped is not None or scaler is not None or needs_closure(optimizer)
+    if settings.on_nonfinite is not None:
+        watch = Watch(settings.on_nonfinite, module, optimizers, schedulers, scaler is None, state, parts.write)
+    else:
+        watch = None
+    by_closure = stepped is not None or scaler is not None or watch is not None or needs_closure(optimizer)
+    scaled = backward if scaler is None else scaled_backward(backward, scaler)
     return Run(
         state=state,
         plan=plan,
@@ -215,10 +221,18 @@ def assemble_run(
         processes=parts.processes,
         step=manual_step if not module.automatic_optimization else closure_step if by_closure else automatic_step,
         training_step=in_precision(bound_step(module.training_step, state), settings.precision, settings.device),
-        backward=backward
-        if scaler is None
-        else lambda loss, *args, **kwargs: backward(scaler.scale(loss), *args, **kwargs),
+        backward=scaled if watch is None else watch.noting(scaled),
         zero_grad=zero_grad,
         clip_gradients=clip_gradients_as_set if clip is not None or limit > 0 else nobody,
         optimizer_step=optimizer_step,
+        watch=watch,
     )
+
+
+def scaled_backward(backward: Callable[..., None], scaler: GradScaler) -> Callable[..., None]:
+    """The backward pass from a loss that is scaled first."""
+
+    def from_scaled(loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        backward(scaler.scale(loss), *args, **kwargs)
+
+    return from_scaled

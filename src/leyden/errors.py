@@ -21,6 +21,7 @@ LeydenError
 ├── EncryptionError         a file that cannot be encrypted, or that nothing given opens
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
+├── NonfiniteError         a loss or a gradient that is not finite, where the run was told to end for it
 └── PathError               a path that leaves its directory, or a link in the way
 
 Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
@@ -113,6 +114,10 @@ class KeyStoreError(LeydenError):
 
 class PolicyError(LeydenError, ValueError):
     """A policy is none, or cannot be kept here."""
+
+
+class NonfiniteError(LeydenError, FloatingPointError):
+    """A loss or a gradient is not finite, and the run was told to end for it, or has tried for long enough."""
 
 
 class PathError(LeydenError, OSError):

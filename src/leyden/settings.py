@@ -17,6 +17,7 @@ from leyden.core.duration import seconds_of
 from leyden.core.plan import Plan
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
+from leyden.loop.nonfinite import OnNonfinite
 from leyden.runtime.clip import ClipAlgorithm
 from leyden.runtime.device import resolve_devices
 from leyden.runtime.precision import Precision, resolve_precision
@@ -56,6 +57,7 @@ class Settings:
     )  # None: by norm, and the user's own clipping hook sees that it was not set
     inference_mode: bool
     detect_anomaly: bool
+    on_nonfinite: OnNonfinite | None  # None: nobody looks
     deterministic: bool | str
     benchmark: bool | None
     enable_autolog_hparams: bool
@@ -158,6 +160,7 @@ def resolve(
     benchmark: bool | None,
     inference_mode: bool,
     detect_anomaly: bool,
+    on_nonfinite: str | None,
     enable_autolog_hparams: bool,
     barebones: bool,
     default_root_dir: str | Path | None,
@@ -223,6 +226,7 @@ def resolve(
         gradient_clip_algorithm=algorithm,
         inference_mode=flag("inference_mode", inference_mode),
         detect_anomaly=flag("detect_anomaly", detect_anomaly),
+        on_nonfinite=_on_nonfinite(on_nonfinite),
         deterministic=_deterministic(deterministic),
         benchmark=None if benchmark is None else flag("benchmark", benchmark),
         enable_autolog_hparams=flag("enable_autolog_hparams", enable_autolog_hparams),
@@ -404,3 +408,14 @@ def _directory(value: Any) -> Path:
     if not isinstance(value, str | PathLike | None):
         raise SettingsError(f"default_root_dir={value!r} is no path. Use a str or a pathlib.Path.")
     return Path(value or ".").expanduser().absolute()
+
+
+def _on_nonfinite(value: Any) -> OnNonfinite | None:
+    match value:
+        case None | "raise" | "skip" | "rollback":
+            return value
+        case _:
+            raise SettingsError(
+                f"on_nonfinite={value!r} is unknown. Use 'raise' to end the run at a loss or a gradient that is not "
+                "finite, 'skip' to leave the step out, 'rollback' to go back to earlier weights, or None to go on."
+            )

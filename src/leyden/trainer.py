@@ -77,6 +77,8 @@ class Trainer(TrainerViews):
         use_distributed_sampler: has no effect in one process.
         profiler: "simple", "advanced" or "pytorch".
         detect_anomaly: let autograd find the operation behind a NaN.
+        on_nonfinite: what is done about a loss or a gradient that is not finite: "raise" ends the run, "skip" leaves
+            the step out, "rollback" also goes back to earlier weights, None does nothing (the default).
         barebones: no logger, no self.log, no checkpoints, progress bar, summary or sanity check.
         plugins: a precision plugin, in the place of ``precision``.
         sync_batchnorm: has no effect on one device.
@@ -137,6 +139,7 @@ class Trainer(TrainerViews):
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
         async_checkpointing: bool | int = False,
+        on_nonfinite: Literal["raise", "skip", "rollback"] | None = None,
     ) -> None:
         refuse_unavailable(model_registry=model_registry)
         barebones = flag("barebones", barebones)
@@ -186,6 +189,7 @@ class Trainer(TrainerViews):
             benchmark=benchmark,
             inference_mode=inference_mode,
             detect_anomaly=detect_anomaly,
+            on_nonfinite=on_nonfinite,
             enable_autolog_hparams=enable_autolog_hparams,
             barebones=barebones,
             default_root_dir=default_root_dir,

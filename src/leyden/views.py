@@ -65,6 +65,11 @@ class TrainerViews(HardwareViews):
         return self._position.step
 
     @property
+    def nonfinite_steps(self) -> int:
+        """Optimizer steps that ``on_nonfinite`` has left out."""
+        return self._position.skipped
+
+    @property
     def logged_steps(self) -> int:
         """Batches after which the optimizer stepped, before the current one: the x axis of the loggers."""
         return self._position.log_step

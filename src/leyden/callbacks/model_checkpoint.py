@@ -27,6 +27,7 @@ from leyden.callbacks.checkpoint_timing import Timing
 from leyden.callbacks.kept_checkpoints import KeptCheckpoints
 from leyden.callbacks.monitored import not_logged
 from leyden.callbacks.saved_state import SavedState
+from leyden.callbacks.sound_weights import are_sound
 from leyden.core.warnings import warn
 from leyden.errors import CheckpointError, MonitorError, PathError
 
@@ -164,28 +165,29 @@ class ModelCheckpoint(KeptCheckpoints):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._timing.by_batch and self._timing.after_batch(trainer, self._saved_step, monotonic()):
-            self._save(trainer)
+            self._save(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: Module) -> None:
         if self._timing.after_validation(trainer, self._saved_step):
-            self._save(trainer)
+            self._save(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Module) -> None:
         if self._timing.after_epoch(trainer, self._saved_step):
-            self._save(trainer)
+            self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Module) -> None:
         self._settle()
         # None was due, or, where none at all are kept, none was written.
         missing = not self._saved_step if self.save_top_k == 0 and self._timing.by_batch else not self.best_model_path
-        if missing and self._timing.at_end(trainer, self._saved_step):
+        if missing and self._timing.at_end(trainer, self._saved_step) and are_sound(pl_module):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
         self._settle()
         # What could not be saved a moment ago cannot be saved now.
         hopeless = isinstance(exception, (CheckpointError, PathError))
-        if self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step):
+        due = self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step)
+        if due and are_sound(pl_module):
             metrics = self._monitor_candidates(trainer)
             self._save_beside_the_best(trainer, metrics)
             self._save_last_checkpoint(trainer, metrics)
@@ -194,10 +196,12 @@ class ModelCheckpoint(KeptCheckpoints):
         trainer.checkpoint_writer.finish()
         self._settle()
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Trainer, module: Module) -> None:
         """Save what is due now, if it is to be kept."""
         self._settle()
         self._timing.awaits_metric = False
+        if not are_sound(module):
+            return
         metrics = self._monitor_candidates(trainer)
         if self._timing.metric is None or self._timing.metric in metrics:
             # The one that is about to be written may be what the last will link to, so it has to know of it.

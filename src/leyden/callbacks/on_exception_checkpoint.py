@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.checkpoint_files import CheckpointFiles
 from leyden.callbacks.checkpoint_settings import check_where
+from leyden.callbacks.sound_weights import are_sound
 from leyden.errors import CheckpointError, PathError, SettingsError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class OnExceptionCheckpoint(Checkpoint):
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
         if isinstance(exception, (CheckpointError, PathError)):
             return  # what could not be saved or read a moment ago cannot be now
+        if not are_sound(pl_module):
+            return
         files, name = CheckpointFiles(self.dirpath), self.filename + self.FILE_EXTENSION
         files.prepare(name)
         trainer.save_checkpoint(files.place(name))

@@ -30,6 +30,8 @@ class State:
     unvalidated: float = 0.0  # seconds trained since the last validation, where validations go by time
     asked: int = 0  # the epoch in which the training loader was asked for
     val_asked: int = 0  # 1 + the epoch in which the validation loaders were asked for; 0: not yet
+    skipped: int = 0  # steps left out since a loss or a gradient was not finite
+    skipped_in_a_row: int = 0
     last: bool = False  # the current batch ends its epoch
     stop: bool = False  # someone asked to stop (trainer.should_stop)
     at: At = "epoch_start"  # where a run goes on that is resumed from a save made now

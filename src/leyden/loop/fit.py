@@ -76,11 +76,13 @@ def train_batches(run: Run) -> None:
                 break
             plan = run.plan  # a hook may have changed the number of batches to a step
             closes = plan.closes_window(index, last)
+            skipped = state.skipped
             try:
                 output = run.step(run, batch, index, closes)  # automatic_step or closure_step, below
             except NoBatchError:
                 log.hook = None
                 break
+            closes = closes and state.skipped == skipped
             run.schedulers.after_batch(state, index, closes)
             state.count_batch(closes)  # counted before anyone can save: a resume never replays
             if plan.val_seconds < inf:
@@ -138,9 +140,11 @@ def closure_step(run: Run, batch: Any, index: int, closes_window: bool) -> Any:
         output, loss = forward_backward(run, batch, index)
         return loss
 
+    skipped = run.state.skipped
     with before_each_step(run.handed[0], partial(gradients_are_complete, run)):
         run.optimizer_step(index, closure)
-    run.state.step += 1
+    if run.state.skipped == skipped:
+        run.state.step += 1
     if not ran:
         raise ModuleError(
             "optimizer_step() did not run the closure, so there was no forward and no backward pass. "
@@ -165,7 +169,8 @@ def counted_steps(run: Run) -> Iterator[None]:
     """Inside, each step that the module takes with any of its optimizers is announced to the hooks and counted."""
 
     def count(*_: Any) -> None:
-        run.state.step += 1
+        if run.watch is None or not run.watch.left_out:
+            run.state.step += 1
 
     with ExitStack() as stack:
         for optimizer, handed in zip(run.optimizers, run.handed, strict=True):
@@ -175,10 +180,13 @@ def counted_steps(run: Run) -> Iterator[None]:
 
 
 def announce_step(run: Run, optimizer: Optimizer) -> None:
-    run.hooks.on_before_optimizer_step(optimizer)
+    if run.watch is None or run.watch.passes(optimizer):
+        run.hooks.on_before_optimizer_step(optimizer)
 
 
 def gradients_are_complete(run: Run) -> None:
+    if run.watch is not None and not run.watch.passes(run.optimizer):
+        return
     run.hooks.on_before_optimizer_step(run.optimizer)
     run.clip_gradients()
 

@@ -65,6 +65,14 @@ class Before(NamedTuple):
     metrics: Mapping[str, Any]
 
 
+class Watch(Protocol):
+    """Decides before each step whether the optimizer may take it."""
+
+    left_out: bool
+
+    def passes(self, optimizer: Optimizer) -> bool: ...
+
+
 class Step(Protocol):
     """One batch of training, in one of the ways of ``loop.fit``; returns what ``on_train_batch_end`` gets."""
 
@@ -155,6 +163,7 @@ class Run:
     clip_gradients: Callable[[], None]
     optimizer_step: Callable[[int, Callable[[], Any]], None]  # called by closure_step alone
 
+    watch: Watch | None = None  # looks at losses and gradients before each step; None: nobody does
     renew_data: Callable[[], None] = nobody  # before an epoch: replaces data and plan where loaders are to be renewed
     resume: Resume | None = None
     before_validation: Before | None = None  # of the last one
