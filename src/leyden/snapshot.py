@@ -114,7 +114,8 @@ def gradients_of_window(run: Run, module: Module) -> dict[str, Tensor]:
     A module that optimizes manually has windows of its own, so all that there are may be needed.
     """
     state = run.state
-    edge = state.at in ("epoch_start", "epoch_end") or state.last or run.plan.opens_window(state.batch)
+    over = state.last and state.at != "batch"  # else it is the batch that has just begun which is the last
+    edge = over or state.at in ("epoch_start", "epoch_end") or run.plan.opens_window(state.batch)
     if edge and module.automatic_optimization:
         return {}
     return {name: weight.grad for name, weight in module.named_parameters() if weight.grad is not None}

@@ -516,6 +516,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if index % 4 == 0:
                     resumed += check_chain(case, whole, save, folder, given.seed + 1, index / len(saves))
             saved += len(saves)
+            print(f"  so far {saved} saves, {resumed} resumed runs", flush=True)
     seconds = time.monotonic() - start
     print(f"{len(cases)} runs, {saved} saves, {resumed} resumed runs, all alike, in {seconds:.0f} s")
 

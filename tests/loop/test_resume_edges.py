@@ -178,3 +178,15 @@ def test_a_save_in_training_step_says_so_too(tmp_path: Path) -> None:
 
 def test_a_save_between_two_batches_warns_of_nothing(tmp_path: Path) -> None:
     fit(tmp_path, SaveIn("on_train_batch_end", tmp_path / "a.ckpt"), SaveIn("on_train_epoch_end", tmp_path / "b.ckpt"))
+
+
+def test_a_save_at_the_beginning_of_the_last_batch_keeps_the_gradients_of_its_window(tmp_path: Path) -> None:
+    class SaveAtTheLast(L.Callback):
+        def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.Module, batch: Any, batch_idx: int) -> None:
+            if batch_idx == 4 and trainer.current_epoch == 0:
+                trainer.save_checkpoint(tmp_path / "a.ckpt")
+
+    with pytest.warns(LeydenWarning, match="in the middle of a batch"):
+        _, whole = fit(tmp_path, SaveAtTheLast(), accumulate_grad_batches=3)
+    _, resumed = fit(tmp_path, seed=2, ckpt_path=tmp_path / "a.ckpt", accumulate_grad_batches=3)
+    assert same(resumed, whole)
