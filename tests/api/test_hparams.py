@@ -488,6 +488,14 @@ def test_what_a_program_drops_under_lightnings_private_names_is_dropped():
     assert model.hparams == model.hparams_initial == {"a": 1}
 
 
+def test_a_program_may_set_the_private_name_that_it_knows():
+    class Setting(Hyperparameters):
+        def __init__(self, a):
+            self._hparams = {"a": a}
+
+    assert Setting(3).hparams == {"a": 3}
+
+
 def test_each_call_takes_the_initial_values_anew():
     class Twice(Hyperparameters):
         def __init__(self, a, b=2):

@@ -100,6 +100,10 @@ class Hyperparameters:
         """Private in Lightning, and changed by programs all the same."""
         return self._kept().values
 
+    @_hparams.setter
+    def _hparams(self, values: MutableMapping[str, Any]) -> None:
+        self._kept().values = values
+
     @property
     def _hparams_initial(self) -> MutableMapping[str, Any]:
         """The values as they were kept, and no copy of them."""
