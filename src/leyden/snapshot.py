@@ -219,13 +219,17 @@ def restore_optimizers(
     for config, state in zip(schedulers, saved, strict=True):
         check_scheduler(state, config.scheduler, where)
     before = [copy.deepcopy(owner.state_dict()) for owner in owners]
-    try:
-        for owner, state in zip(owners, (*states, *saved), strict=True):
+    for owner, state in zip(owners, (*states, *saved), strict=True):
+        try:
             owner.load_state_dict(state)
-    except BaseException:  # one that takes its state in its own way refused it
-        for owner, state in zip(owners, before, strict=True):
-            owner.load_state_dict(state)
-        raise
+        except BaseException as error:  # it takes its state in its own way
+            for changed, own in zip(owners, before, strict=True):
+                changed.load_state_dict(own)
+            if isinstance(error, _REFUSALS):
+                raise MismatchError(
+                    f"{where} has a state that {type(owner).__name__} refuses: {error}. {_AS_BEFORE}"
+                ) from error
+            raise
 
 
 def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
@@ -286,6 +290,7 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
     return Resume(own["random"], data, own["log"], rows, own["metrics"], passed_on(checkpoint))
 
 
+_REFUSALS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
 _PASSED_ON = ("epoch", "global_step", "loops", "optimizer_states", "lr_schedulers", SCALER, "leyden")
 _TRAINING_STATE = {"state", "random", "data", "log", "validation_rows", "metrics"}

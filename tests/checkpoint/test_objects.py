@@ -16,13 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import pytest
+import safetensors
 import torch
+from tests.tiny import Tiny, batches, trainer
 from torch import nn
 
+import leyden as L
 from leyden.checkpoint import references, trust
 from leyden.checkpoint.load import load
 from leyden.checkpoint.objects import Unrestored
 from leyden.checkpoint.save import save
+from leyden.core.warnings import LeydenWarning
 from leyden.errors import EncodeError, FormatError, TrustError
 from leyden.wire import envelope
 
@@ -269,6 +273,36 @@ def test_a_module_comes_back_whole_with_tied_weights_tied(tmp_path):
     assert isinstance(back.linear.bias, nn.Parameter)
     assert back.state_dict().keys() == net.state_dict().keys()
     back.load_state_dict(net.state_dict())
+
+
+class Inner(L.Module):
+    def __init__(self, loss):
+        super().__init__()
+        self.save_hyperparameters()
+        self.layer = nn.Linear(2, 1)
+
+
+class Holding(Tiny):
+    def __init__(self, inner, words):
+        super().__init__()
+        self.save_hyperparameters()
+        self.inner = inner
+
+
+def test_objects_are_kept_through_a_run_and_a_module_without_the_trainer_that_ran_it(tmp_path):
+    with pytest.warns(LeydenWarning, match="'inner' is an nn.Module"):
+        model = Holding(Inner(Box(1)), Encoder(["a"]))
+    trained = trainer(tmp_path)
+    trained.fit(model, batches(1), batches(1))
+    trained.save_checkpoint(tmp_path / "a.ckpt")
+    with pytest.warns(LeydenWarning, match="'inner' is an nn.Module"):
+        back = Holding.load_from_checkpoint(tmp_path / "a.ckpt")
+    assert back.hparams.words.table == {"a": 0}
+    assert back.inner.hparams.loss.held == 1
+    assert back.inner._trainer is None
+    assert torch.equal(back.inner.layer.weight, model.inner.layer.weight)
+    with safetensors.safe_open(tmp_path / "a.ckpt", "pt") as file:
+        assert sum("inner.layer.weight" in name or "weight" in name for name in file.keys()) == 2  # noqa: SIM118
 
 
 def test_a_recurrent_layer_runs_as_before(tmp_path):
@@ -592,6 +626,16 @@ def test_a_file_of_unknown_origin_gives_no_object_and_the_error_names_place_and_
     assert type(described) is Unrestored
     with pytest.raises(EncodeError, match=r"not restored\. Put the object there"):
         save({"v": described}, tmp_path / "again.ckpt")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_tree_that_is_an_object_is_refused(tmp_path, own):
+    stream = io.BytesIO()
+    digest = envelope.write(stream, {}, json.dumps({"$object": [f"{HERE}:Box", None, {"own": own}]}))
+    if own:
+        trust.note_written(digest)
+    with pytest.raises(FormatError if own else TrustError, match="the tree is (not a dictionary|an object)"):
+        load(io.BytesIO(stream.getvalue()), describe=["v"])
 
 
 def test_a_stranger_cannot_share_values_so_that_they_never_end(tmp_path):

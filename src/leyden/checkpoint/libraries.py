@@ -188,6 +188,8 @@ def _read_column(body: Json, index: Any, name: object, source: Decoder) -> Any:
     match body:
         case [str(dtype), values]:
             held = source.value(values)
+            if type(held).__name__ not in ("list", "ndarray"):
+                source.fail("is not a column of pandas")
             return _made(lambda: pandas.Series(held, index=index, dtype=dtype, name=name), source)
         case _:
             pass

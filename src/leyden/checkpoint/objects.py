@@ -110,14 +110,14 @@ def describing(where: str, described: Collection[str]) -> tuple[Adapter, ...]:
 
     def stranger(tag: str, body: Json, source: Decoder) -> Unrestored:
         name = _name_of(tag, body)
-        place = ".".join(source.path)[:500]
-        if source.path and source.path[0] in described:
+        entry, place = source.path[0] if source.path else "", ".".join(source.path)[:500] or "the tree"
+        if entry in described:
             source.used.update(_texts(body))
             return Unrestored(name)
         raise TrustError(
             f"{where}: {place} is an object, of {name}, and it is not known that this file is yours: objects come back "
             "only from files that this process has written. Nothing was made of it. Pass the object itself where it is "
-            f"needed, or read the rest with load(..., describe=[{source.path[0]!r}])."
+            f"needed, or read the rest with load(..., describe=[{entry!r}])."
         )
 
     tags = ("object", "reference", "member", "partial", "same", *(library.tag for library in LIBRARIES))
