@@ -120,6 +120,16 @@ def test_arguments_of_the_call_enter_the_configuration_and_stay_arguments(saved)
     assert Conf.load_from_checkpoint(path, conf={"y": 2}).got == ({"y": 2}, 2)
 
 
+def test_arguments_of_the_call_reach_an_init_that_takes_any_beside_its_configuration(saved):
+    class More(Module):
+        def __init__(self, conf, **more):
+            super().__init__()
+            self.save_hyperparameters(conf)
+            self.got = (conf, more)
+
+    assert More.load_from_checkpoint(saved(More({"x": 1})), extra=3).got == ({"x": 1, "extra": 3}, {"extra": 3})
+
+
 def test_a_configuration_of_another_argument_is_spread(saved):
     assert Net.load_from_checkpoint(saved(Conf({"a": 5, "x": 1}))).got == (5, {"x": 1})
 

@@ -129,11 +129,12 @@ def _build(
         checkpoint[entry] = known
     parameters = _init_parameters(cls)
     names = [one.name for one in parameters if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
+    takes_more = any(one.kind is Parameter.VAR_KEYWORD for one in parameters)
     given = {**known}
     if hparams and owner != SPREAD and owner in names:
         held = AttributeDict(known) if type(known) is dict else known
-        given = {owner: held} | {name: value for name, value in kwargs.items() if name in names}
-    if not any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
+        given = {owner: held} | {name: value for name, value in kwargs.items() if takes_more or name in names}
+    if not takes_more:
         _report_left_out(cls, [name for name in given if name not in names], where)
         given = {name: value for name, value in given.items() if name in names}
     _refuse_missing(cls, parameters, given, hparams, where)
