@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import optim
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Optimizers of torch whose step() needs gradients and nothing else. LBFGS is not among them: it evaluates the loss.
 GRADIENT_ONLY = (
@@ -35,6 +39,18 @@ def needs_closure(optimizer: Optimizer) -> bool:
     """
     hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     return type(optimizer) not in GRADIENT_ONLY or bool(hooked)
+
+
+def untraced(method: F) -> F:
+    """A method that ``torch.compile`` neither traces nor inlines, with all that it calls; it costs nothing elsewhere.
+
+    What ``torch.compiler.disable`` makes is a function around the method, which every call of it would pay for.
+    """
+    method._torchdynamo_disable = True  # type: ignore[attr-defined]
+    frames = torch._C._dynamo.eval_frame
+    skip = frames._FrameAction.SKIP
+    frames.set_code_exec_strategy(method.__code__, frames._FrameExecStrategy(skip, skip))
+    return method
 
 
 def workers_run(loader: Any) -> bool:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from typing_extensions import Self
 
+from leyden._torch import untraced
 from leyden.api.data_hooks import DataHooks
 from leyden.api.hparams import Hyperparameters
 from leyden.api.module_hooks import ModuleHooks
@@ -149,6 +150,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
 
     # What the program calls.
 
+    @untraced
     def log(
         self,
         name: str,
@@ -195,6 +197,7 @@ class Module(DataHooks, ModuleHooks, Hyperparameters, nn.Module):
             add_dataloader_idx, batch_size, metric_attribute, rank_zero_only,
         )  # fmt: skip
 
+    @untraced
     def log_dict(
         self,
         dictionary: Mapping[str, Any],
