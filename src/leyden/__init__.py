@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from leyden.api.datamodule import DataModule
     from leyden.api.module import Module
     from leyden.runtime.seed import seed_everything
+    from leyden.security.encryption import Encryption
     from leyden.security.policy import Policy
     from leyden.security.redact import Secret
     from leyden.trainer import Trainer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "DataModule",
+    "Encryption",
     "LightningDataModule",
     "LightningModule",
     "Module",
@@ -45,6 +47,7 @@ _SUBPACKAGES = ("callbacks", "data", "errors", "loggers", "strategies")
 _NAMES = {
     "Callback": ("leyden.api.callback", "Callback"),
     "DataModule": ("leyden.api.datamodule", "DataModule"),
+    "Encryption": ("leyden.security.encryption", "Encryption"),
     "LightningDataModule": ("leyden.api.datamodule", "DataModule"),
     "LightningModule": ("leyden.api.module", "Module"),
     "Module": ("leyden.api.module", "Module"),

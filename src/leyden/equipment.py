@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from math import inf
@@ -22,6 +23,7 @@ from leyden.callbacks.rich_model_summary import RichModelSummary
 from leyden.callbacks.rich_progress import RichProgressBar
 from leyden.callbacks.timer import Timer
 from leyden.callbacks.tqdm_progress import TQDMProgressBar
+from leyden.checkpoint.store import Store
 from leyden.core.described import described
 from leyden.core.stage import TrainerFn
 from leyden.core.warnings import warn
@@ -29,6 +31,8 @@ from leyden.errors import SettingsError
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger, LoggerLike
 from leyden.loggers.tensorboard import TensorBoardLogger, has_tensorboard
+from leyden.security.encryption import Encryption
+from leyden.security.policy import Policy, check_sealing, resolve
 from leyden.settings import Settings, flag
 
 if TYPE_CHECKING:
@@ -116,6 +120,24 @@ def check_together(callbacks: Sequence[Callback], loggers: list[Logger], setting
                 check_loggers(loggers)
             case _:
                 pass
+
+
+def store_for(policy: Policy | str | None, encryption: Encryption | None, settings: Settings) -> Store:
+    """How the checkpoints of a trainer are written and read.
+
+    Raises:
+        PolicyError: the policy is none, or wants a seal where there is no key.
+        SettingsError: the encryption is none, or says only what opens files.
+    """
+    given: object = encryption
+    if given is not None and not (isinstance(given, Encryption) and given.encrypts):
+        raise SettingsError(
+            f"encryption={described(given)} does not say for whom to encrypt. Use leyden.Encryption(to=...) or "
+            "leyden.Encryption(passphrase=leyden.Secret(...))."
+        )
+    resolved = resolve(policy)
+    check_sealing(resolved)
+    return Store(resolved, encryption, hashlib.sha256(repr(settings).encode()).hexdigest())
 
 
 def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, trainer: Trainer) -> Path | None:

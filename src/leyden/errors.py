@@ -16,9 +16,9 @@ LeydenError
 │   ├── DigestError         the content is not what was saved
 │   ├── SealError           a signature that is wrong, or from somebody who is not trusted
 │   ├── TrustError          an object in a file that is not known to be the user's own
+│   ├── EncryptionError     a file that cannot be encrypted, or that nothing given opens
 │   ├── MismatchError       a sound checkpoint of another model
 │   └── EncodeError         a value that has no safe encoding
-├── EncryptionError         a file that cannot be encrypted, or that nothing given opens
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
 ├── NonfiniteError         a loss or a gradient that is not finite, where the run was told to end for it
@@ -96,16 +96,16 @@ class TrustError(CheckpointError):
     """An object lies in a file that is not known to be the user's own."""
 
 
+class EncryptionError(CheckpointError, ValueError):
+    """A file cannot be encrypted, or nothing that was given opens it."""
+
+
 class MismatchError(CheckpointError, RuntimeError):
     """The checkpoint is sound and belongs to another model."""
 
 
 class EncodeError(CheckpointError, TypeError):
     """A value has no safe encoding."""
-
-
-class EncryptionError(LeydenError, ValueError):
-    """A file cannot be encrypted, or nothing that was given opens it."""
 
 
 class KeyStoreError(LeydenError):

@@ -19,8 +19,8 @@ from leyden.api.hparams import hyperparameters_to_log
 from leyden.api.module import Module
 from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
 from leyden.callbacks.prediction_writer import BasePredictionWriter
-from leyden.checkpoint.load import load
 from leyden.checkpoint.objects import HYPERPARAMETERS
+from leyden.checkpoint.store import Store
 from leyden.core.described import described
 from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
 from leyden.core.metrics import Log, row
@@ -90,6 +90,8 @@ class Session:
     status: Status
     state: State
     ckpt_path: Path | None
+    by_name: bool  # it was found as the best or the last, and not named as a path
+    store: Store
     train: Source | None = None
     validates: bool = False
     optimizers: list[Optimizer] = field(default_factory=list)
@@ -216,7 +218,7 @@ class Session:
         if self.ckpt_path is None:
             return None
         where = str(self.ckpt_path)
-        checkpoint = load(self.ckpt_path, map_location="cpu", describe=HYPERPARAMETERS)
+        checkpoint = self.store.read(self.ckpt_path, self.fn is TrainerFn.FITTING, self.by_name, HYPERPARAMETERS)
         restore_weights(checkpoint, self.module, where)
         restore_datamodule(checkpoint, self.datamodule)
         for callback in self.callbacks:

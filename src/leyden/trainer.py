@@ -21,11 +21,13 @@ from leyden.core.hooks import HookedList, Hooks
 from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
 from leyden.core.state import State
-from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for
+from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for, store_for
 from leyden.errors import DetachedError, ModuleError, NoModelError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.runtime.creation import created_on
+from leyden.security.encryption import Encryption
+from leyden.security.policy import Policy
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
@@ -89,9 +91,12 @@ class Trainer(TrainerViews):
         async_checkpointing: write checkpoints on a thread while training goes on; a number limits those in flight
             (True: 2), each of which takes as much main memory as its tensors do. An error is raised at the next
             checkpoint or at the end of fit, and when fit is over, however it ended, all files are there.
+        policy: whose checkpoints are read, and whether all have to be sealed: a Policy, "open", "default" or "strict".
+        encryption: for whom checkpoints are encrypted, and what opens them: an Encryption.
 
     Raises:
         SettingsError: an argument has no meaning, is not available, or contradicts another.
+        PolicyError: the policy is none, or wants a seal where there is no key.
     """
 
     def __init__(
@@ -139,6 +144,8 @@ class Trainer(TrainerViews):
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
         async_checkpointing: bool | int = False,
+        policy: Policy | str | None = None,
+        encryption: Encryption | None = None,
         on_nonfinite: Literal["raise", "skip", "rollback"] | None = None,
     ) -> None:
         refuse_unavailable(model_registry=model_registry)
@@ -207,7 +214,7 @@ class Trainer(TrainerViews):
         self._position = State()
         self._log = Log(self.settings.device)
         self._hooks = Hooks()
-        self._writer = Writer(checkpoints_in_flight(async_checkpointing))
+        self._writer = Writer(checkpoints_in_flight(async_checkpointing), store_for(policy, encryption, self.settings))
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}
         self._datamodule: DataModule | None = None
@@ -421,6 +428,8 @@ class Trainer(TrainerViews):
             status=self.state,
             state=self._position,
             ckpt_path=self._ckpt_path,
+            by_name=ckpt_path in (None, "best", "last"),
+            store=self._writer.store,
         )
         self._sessions.pop(fn, None)
         self._sessions[fn] = session  # the latest stands last

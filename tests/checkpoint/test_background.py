@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from leyden.checkpoint import background
+from leyden.checkpoint import store
 from leyden.checkpoint.background import Writer, checkpoints_in_flight, copied
 from leyden.checkpoint.load import load
 from leyden.checkpoint.save import encoded, write
@@ -20,14 +20,14 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, full_at: str = "") -> None:
         self.full_at, self.begun, self.free = full_at, [], threading.Event()
         self.free.set()
-        monkeypatch.setattr(background, "write", self)
+        monkeypatch.setattr(store, "write", self)
 
-    def __call__(self, tree, path):
+    def __call__(self, tree, path, *how):
         self.begun.append(path.name)
         assert self.free.wait(10)
         if path.name == self.full_at:
             raise OSError(errno.ENOSPC, "the disk is full")
-        return write(tree, path)
+        return write(tree, path, *how)
 
 
 def test_what_is_written_is_what_was_given_whatever_becomes_of_the_tensors(tmp_path, monkeypatch):
@@ -145,7 +145,7 @@ def test_a_copy_of_a_writer_has_nothing_in_flight(tmp_path):
     writer = Writer(2)
     with writer.running():
         writer.save({}, tmp_path / "a")
-        assert writer.__getstate__() == Writer(2).__dict__
+        assert writer.__getstate__() == Writer(2, writer.store).__dict__
 
 
 def test_a_snapshot_takes_no_more_memory_than_its_tensors():

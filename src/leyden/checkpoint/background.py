@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
@@ -15,7 +15,8 @@ from typing import Any, final
 
 import torch
 
-from leyden.checkpoint.save import encoded, save, write
+from leyden.checkpoint.save import encoded
+from leyden.checkpoint.store import Store, moment_of
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
 from leyden.wire.envelope import Leaf
@@ -54,10 +55,12 @@ class Writer:
 
     Args:
         most: so many checkpoints may be in flight, then the next one waits; 0 writes each at once.
+        store: how they are written.
     """
 
-    def __init__(self, most: int = 0) -> None:
+    def __init__(self, most: int = 0, store: Store | None = None) -> None:
         self.most = most
+        self.store = store or Store()
         self.newest: Ticket | None = None
         self._running = 0
         self._threads: ThreadPoolExecutor | None = None
@@ -73,7 +76,7 @@ class Writer:
         """
         if not self.most or not self._running:
             self.wait()
-            save(tree, path)
+            self.store.write(encoded(tree), path, moment_of(tree))
             return
         while len(self._flying) >= self.most:
             wait_for([self._flying[0].outcome])
@@ -84,7 +87,8 @@ class Writer:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="leyden-checkpoint")
         before = self._flying[-1] if self._flying else None
-        self.newest = Ticket(path, self._threads.submit(_write, snapshot, path, before))
+        writing = partial(self.store.write, snapshot, path, moment_of(tree))
+        self.newest = Ticket(path, self._threads.submit(_write, writing, before))
         self._flying.append(self.newest)
 
     def finish(self) -> None:
@@ -120,7 +124,7 @@ class Writer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and spawned processes write for themselves."""
-        return Writer(self.most).__dict__
+        return Writer(self.most, self.store).__dict__
 
     def _land(self) -> None:
         while self._flying and self._flying[0].settled:
@@ -128,10 +132,10 @@ class Writer:
             self._error = self._error or error
 
 
-def _write(tree: Encoded, path: Path, before: Ticket | None) -> bool:
+def _write(writing: Callable[[], None], before: Ticket | None) -> bool:
     if before is not None and not before.written:
         return False
-    write(tree, path)
+    writing()
     return True
 
 

@@ -24,6 +24,7 @@ from leyden.security.encryption import Encryption
 from leyden.security.policy import Policy, admit, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
+from leyden.wire.origin import Origin
 from leyden.wire.safetensors import Entry
 from leyden.wire.tree import decode
 from leyden.wire.values import Adapter
@@ -31,6 +32,16 @@ from leyden.wire.values import Adapter
 __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
 
 MapLocation: TypeAlias = "str | torch.device | int | Mapping[str, str] | Callable[[Any, str], Any] | None"
+
+
+@final
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint: its tree, the digest of its header, and what it says of its origin."""
+
+    tree: dict[str, Any]
+    digest: str
+    origin: Origin | None
 
 
 @final
@@ -65,14 +76,37 @@ def load(
     whose files are read: SealError names the rule that a file breaks. ``encryption`` opens an encrypted file, or the
     files of keys that LEYDEN_AGE_IDENTITIES names.
     """
+    return read(
+        path,
+        map_location=map_location,
+        verify=verify,
+        mapped=mapped,
+        policy=policy,
+        encryption=encryption,
+        describe=describe,
+    ).tree
+
+
+def read(
+    path: Source,
+    *,
+    map_location: MapLocation = None,
+    verify: bool = True,
+    mapped: bool = True,
+    policy: Policy | str | None = None,
+    encryption: Encryption | None = None,
+    describe: Collection[str] = (),
+) -> Loaded:
+    """What ``load`` answers, with what the file says of itself."""
     data, where = content(path, mapped, encryption)
     opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
     assert opened.seal is not None
-    if verify and is_own(opened.seal):
-        return _tree(data, opened, opened.tree, where, map_location, restoring(), identity=True)
-    return _tree(data, opened, opened.tree, where, map_location, describing(where, describe))
+    own = verify and is_own(opened.seal)
+    objects = restoring() if own else describing(where, describe)
+    tree = _tree(data, opened, opened.tree, where, map_location, objects, identity=own)
+    return Loaded(tree, opened.seal.digest, opened.origin)
 
 
 def load_weights(

@@ -27,6 +27,7 @@ class Policy:
     unsealed: bool  # checkpoints that nobody has signed
     strangers: bool  # those that are sealed by a key that the user has not trusted
     revoked: bool  # those that are sealed by a key that the user has revoked
+    rolled_back: bool  # a best or last one in the place of one that the run wrote there later
     pickled: bool  # Lightning's and torch's files, whose pickles are interpreted and never run
     seals: bool  # a run starts only where it can seal its checkpoints
 
@@ -40,14 +41,15 @@ class Policy:
             unsealed=self.unsealed and other.unsealed,
             strangers=self.strangers and other.strangers,
             revoked=self.revoked and other.revoked,
+            rolled_back=self.rolled_back and other.rolled_back,
             pickled=self.pickled and other.pickled,
             seals=self.seals or other.seals,
         )
 
 
-Policy.OPEN = Policy(unsealed=True, strangers=True, revoked=True, pickled=True, seals=False)
-Policy.DEFAULT = Policy(unsealed=True, strangers=True, revoked=False, pickled=True, seals=False)
-Policy.STRICT = Policy(unsealed=False, strangers=False, revoked=False, pickled=False, seals=True)
+Policy.OPEN = Policy(unsealed=True, strangers=True, revoked=True, rolled_back=True, pickled=True, seals=False)
+Policy.DEFAULT = Policy(unsealed=True, strangers=True, revoked=False, rolled_back=False, pickled=True, seals=False)
+Policy.STRICT = Policy(unsealed=False, strangers=False, revoked=False, rolled_back=False, pickled=False, seals=True)
 
 LEVELS: dict[str, Policy] = {"open": Policy.OPEN, "default": Policy.DEFAULT, "strict": Policy.STRICT}
 

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyrage
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import leyden as L
+from leyden.checkpoint.load import read
+from leyden.checkpoint.save import encoded
+from leyden.checkpoint.store import Moment, Store, moment_of
+from leyden.core.warnings import LeydenWarning
+from leyden.errors import EncryptionError, PolicyError, SealError, SettingsError
+from leyden.security import ledger
+from leyden.security.keys import home
+from leyden.security.policy import Policy
+
+
+class Tiny(L.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def training_step(self, batch, batch_idx):
+        return self.layer(batch).sum()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def trainer(folder: Path, epochs: int = 1, **more) -> L.Trainer:
+    saver = L.callbacks.ModelCheckpoint(folder, save_last=True, save_top_k=0)
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    return L.Trainer(max_epochs=epochs, callbacks=[saver], accelerator="cpu", **quiet, **more)
+
+
+def fitted(folder: Path, epochs: int = 1, ckpt_path=None, **more) -> L.Trainer:
+    made = trainer(folder, epochs, **more)
+    made.fit(Tiny(), DataLoader(torch.ones(4, 2), batch_size=2), ckpt_path=ckpt_path)
+    return made
+
+
+def test_a_resumed_run_goes_on_with_the_chain_of_the_one_before(tmp_path):
+    fitted(tmp_path)
+    first = read(tmp_path / "last.ckpt")
+    fitted(tmp_path, 2, ckpt_path="last")
+    second = read(tmp_path / "last.ckpt")
+    assert first.origin is not None
+    assert (first.origin.number, first.origin.step, first.origin.parent) == (1, 2, None)
+    assert (second.origin.run, second.origin.number, second.origin.step) == (first.origin.run, 2, 4)
+    assert second.origin.parent == first.digest
+    assert [entry.digest for entry in ledger.read(first.origin.run)] == [first.digest, second.digest]
+    assert "torch" in second.origin.packages
+
+
+def test_a_last_checkpoint_that_was_rolled_back_is_refused_unless_it_is_named(tmp_path):
+    fitted(tmp_path)
+    shutil.copy(tmp_path / "last.ckpt", tmp_path / "old")
+    fitted(tmp_path, 2, ckpt_path="last")
+    shutil.copy(tmp_path / "old", tmp_path / "last.ckpt")
+    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rolled back.*rule 'rolled_back'"):
+        fitted(tmp_path, 3, ckpt_path="last")
+    allowed = replace(Policy.DEFAULT, rolled_back=True)
+    assert fitted(tmp_path, 2, ckpt_path="last", policy=allowed).global_step == 4
+    shutil.copy(tmp_path / "old", tmp_path / "last.ckpt")
+    assert fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt").global_step == 4
+
+
+def test_a_checkpoint_whose_process_died_before_it_was_noted_is_read(tmp_path):
+    store = Store()
+    for step in (1, 2):
+        store.write(encoded({"global_step": step}), tmp_path / "a", Moment(step, 0))
+    origin = read(tmp_path / "a").origin
+    record = home() / "runs" / f"{origin.run}.jsonl"
+    record.write_text(record.read_text().splitlines()[0] + "\n")
+    assert Store().read(tmp_path / "a", False, True) == {"global_step": 2}
+
+
+def test_what_a_fork_wrote_last_is_the_last(tmp_path):
+    fitted(tmp_path)
+    shutil.copy(tmp_path / "last.ckpt", tmp_path / "first")
+    fitted(tmp_path, 3, ckpt_path="last")
+    fitted(tmp_path, 2, ckpt_path=tmp_path / "first")  # from the first once more, under the same name
+    assert fitted(tmp_path, 2, ckpt_path="last").global_step == 4
+
+
+def test_an_encrypted_run_resumes_and_is_nowhere_plain(tmp_path):
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "keys").write_text(str(key))
+    encryption = L.Encryption(to=str(key.to_public()), keys=tmp_path / "keys")
+    fitted(tmp_path / "run", encryption=encryption)
+    assert all(b"state_dict" not in path.read_bytes() for path in (tmp_path / "run").iterdir())
+    assert fitted(tmp_path / "run", 2, ckpt_path=tmp_path / "run" / "last.ckpt", encryption=encryption).global_step == 4
+    with pytest.raises(EncryptionError, match="nothing was given that opens it"):
+        fitted(tmp_path / "run", 2, ckpt_path=tmp_path / "run" / "last.ckpt")
+
+
+def test_the_policy_of_a_trainer_counts_for_what_it_reads(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEYDEN_KEY", str(tmp_path / "nowhere"))
+    with pytest.warns(LeydenWarning, match="saved without a seal"):
+        fitted(tmp_path)
+    monkeypatch.delenv("LEYDEN_KEY")
+    with pytest.raises(SealError, match="rule 'unsealed'"):
+        fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt", policy="strict")
+    assert fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt").global_step == 4
+
+
+def test_settings_without_a_meaning_are_refused_when_the_trainer_is_built(tmp_path, monkeypatch):
+    with pytest.raises(PolicyError, match="is no level"):
+        trainer(tmp_path, policy="lax")
+    for encryption in ("age1x", L.Encryption()):
+        with pytest.raises(SettingsError, match="does not say for whom to encrypt"):
+            trainer(tmp_path, encryption=encryption)
+    monkeypatch.setenv("LEYDEN_KEY", str(tmp_path / "nowhere"))
+    with pytest.raises(PolicyError, match="rule 'seals'"):
+        trainer(tmp_path, policy="strict")
+
+
+@pytest.mark.parametrize("tree", [{}, {"global_step": "many", "epoch": -1}, {"global_step": True}])
+def test_what_a_hook_puts_under_the_counters_is_not_believed(tree):
+    assert moment_of(tree) == Moment(0, 0)
