@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import pathlib
 import zipfile
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -14,7 +15,7 @@ from leyden.audit.fix import convert
 from leyden.audit.fix.apply import do_conversion
 from leyden.audit.fix.plan import Convert
 from leyden.checkpoint.load import load
-from leyden.errors import EncodeError
+from leyden.errors import DigestError, EncodeError, FormatError
 from leyden.security.paths import replacing
 
 DTYPES = [
@@ -205,3 +206,51 @@ def test_an_ordered_dictionary_of_tensors_becomes_a_file_of_weights(tmp_path):
     found = converted(tmp_path / "m.pt", OrderedDict(a=torch.ones(2), b=torch.zeros(1)))
     assert list(found) == ["a", "b"]
     assert (tmp_path / "m.pt").stat().st_size < (tmp_path / "m.pt.orig").stat().st_size
+
+
+def rewritten(path, change, method=zipfile.ZIP_STORED):
+    """The archive with each member as ``change`` of name and content makes it."""
+    with zipfile.ZipFile(path) as old:
+        members = [(name, old.read(name)) for name in old.namelist()]
+    with zipfile.ZipFile(path, "w", method) as new:
+        for name, content in members:
+            for changed in change(name, content):
+                new.writestr(*changed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, content: [] if "/data/" in name else [(name, content)],
+        lambda name, content: [(name, content[:-1] if "/data/" in name else content)],
+        lambda name, content: [(name, content), (name.replace("data.pkl", "more/data.pkl"), content)],
+        lambda name, content: [(name.replace("data.pkl", "constants.pkl"), content)],
+        lambda name, content: [(name, content[:-1] + b"(" if name.endswith("data.pkl") else content)],
+        lambda name, content: [] if name.endswith("data.pkl") else [(name, content)],
+    ],
+    ids=["no storage", "short storage", "two pickles", "script", "broken pickle", "no pickle"],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_that_is_not_as_torch_writes_it_is_left_as_it_is(tmp_path, change):
+    path = tmp_path / "m.pt"
+    torch.save({"a": torch.ones(2)}, path)
+    rewritten(path, change)
+    before = path.read_bytes()
+    with pytest.raises(convert.Refusals):
+        do_conversion(Convert(str(path), 1), Limits(), replacing)
+    assert path.read_bytes() == before
+
+
+def test_what_was_not_written_as_it_should_be_is_noticed(tmp_path):
+    path = tmp_path / "m.pt"
+    torch.save({"a": torch.ones(2)}, path)
+    with convert.converted(str(path), Budget()) as checkpoint:
+        stream = io.BytesIO()
+        digest = convert.write(checkpoint, stream)
+        written = bytearray(stream.getvalue())
+        convert.check(checkpoint, digest, memoryview(written), "the file")
+        with pytest.raises(FormatError, match="not written as it should"):
+            convert.check(checkpoint, "0" * 64, memoryview(written), "another file")
+        written[-1] ^= 1
+        with pytest.raises(DigestError):
+            convert.check(checkpoint, digest, memoryview(written), "a damaged file")

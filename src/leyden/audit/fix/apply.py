@@ -42,10 +42,10 @@ def do_conversion(step: Convert, limits: Limits, replacing: Replacing) -> None:
         os.link(path, kept, follow_symlinks=False)
         try:
             with replacing(path) as stream:
-                convert.write(checkpoint, stream)
+                digest = convert.write(checkpoint, stream)
                 stream.flush()
                 written = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-                convert.check(checkpoint, memoryview(written), step.path)
+                convert.check(checkpoint, digest, memoryview(written), step.path)
                 if os.name == "posix":
                     os.fchmod(stream.fileno(), mode & 0o755)
         except BaseException:

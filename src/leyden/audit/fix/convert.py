@@ -40,20 +40,21 @@ def converted(path: str, budget: Budget) -> Iterator[Converted]:
         yield _convert(file)
 
 
-def write(checkpoint: Converted, stream: BinaryIO) -> None:
-    """Write it to an empty seekable file. It is not signed: who converts a file does not vouch for it."""
-    envelope.write(stream, checkpoint.encoded.leaves, checkpoint.encoded.text)
+def write(checkpoint: Converted, stream: BinaryIO) -> str:
+    """Write it to an empty seekable file; returns the digest of the header, which covers all of it.
+
+    It is not signed: who converts a file does not vouch for it.
+    """
+    return envelope.write(stream, checkpoint.encoded.leaves, checkpoint.encoded.text)
 
 
-def check(checkpoint: Converted, data: memoryview, where: str) -> None:
-    """FormatError or DigestError where ``data``, read back, is not that checkpoint."""
+def check(checkpoint: Converted, digest: str, data: memoryview, where: str) -> None:
+    """FormatError or DigestError where ``data``, read back, is not what was written with this digest."""
     written = envelope.read(data, where)
     envelope.check_digests(written, data, where)
-    leaves = {name: (leaf.dtype, leaf.shape) for name, leaf in checkpoint.encoded.leaves.items()}
-    entries = {name: (entry.dtype, entry.shape) for name, entry in written.header.entries.items()}
     blobs = {name: data[entry.start : entry.stop] for name, entry in written.header.entries.items()}
     _, used = decode(checkpoint.encoded.text, blobs, adapters(blobs.__getitem__), {}, where)
-    if written.tree != checkpoint.encoded.text or entries != leaves or used != leaves.keys():
+    if written.seal is None or written.seal.digest != digest or used != checkpoint.encoded.leaves.keys():
         raise FormatError(f"{where} was not written as it should have been.")
 
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from leyden.audit.engine import Orders
+from leyden.audit.fix.plan import Convert, Leave, Tighten
+from leyden.cli import audit_fix
+
+STEPS = [Tighten("a\x1b", 0o666, 0o644), Convert("b", 2), Leave("c", "it is\n odd")]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_nothing_is_done_without_a_clear_yes(monkeypatch, answer, agreed):
+    question = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", question)
+    assert audit_fix.agreed(2) is agreed
+    assert question.getvalue() == "Do 2 steps? [y/N] "
+
+
+def test_where_nobody_can_answer_nobody_is_asked(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert audit_fix.agreed(1) is False
+
+
+def test_each_step_is_told_on_one_line_that_a_terminal_cannot_obey():
+    told = [audit_fix.told(step) for step in STEPS]
+    assert told[0] == "a\\x1b: permissions 0666 become 0644"
+    assert told[1].startswith("b: becomes a file of Leyden's format with 2 tensors")
+    assert told[2] == "c: left as it is: it is\\n odd"
+
+
+def test_what_is_left_is_never_carried_out():
+    assert audit_fix.carried_out(STEPS[2], Orders((), "/")) is False
