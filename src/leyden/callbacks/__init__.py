@@ -3,6 +3,7 @@
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.early_stopping import EarlyStopping
+from leyden.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
 from leyden.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from leyden.callbacks.lambda_function import LambdaCallback
 from leyden.callbacks.lr_monitor import LearningRateMonitor
@@ -20,6 +21,8 @@ from leyden.callbacks.tqdm_progress import TQDMProgressBar
 from leyden.callbacks.weight_averaging import EMAWeightAveraging, WeightAveraging
 
 __all__ = [
+    "BackboneFinetuning",
+    "BaseFinetuning",
     "BasePredictionWriter",
     "Callback",
     "Checkpoint",

@@ -203,6 +203,9 @@ def check_scheduler(state: Mapping[str, Any], scheduler: Any, where: str) -> Non
         if type(key) is not str or key == "optimizer" or hasattr(kind, key):
             _refuse(where, f"the state of {name} has {str(key)[:100]!r}, which is no part of it")
     for key, mine in own.items():
+        rates = state.get(key) if key == "_last_lr" else None
+        if isinstance(rates, list) and all(map(_is_number, rates)):
+            continue  # as many as there were parameter groups at its last step, and a callback may add some
         if key in state and not _alike(state[key], mine):
             _refuse(where, f"{key} in the state of {name} is {_shown(state[key])}, and should be like {_shown(mine)}")
     for inner, kept in zip(getattr(scheduler, "_schedulers", ()), state.get("_schedulers", ()), strict=False):

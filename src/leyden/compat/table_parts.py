@@ -9,6 +9,8 @@ from typing import Final
 
 SERVED: Final[dict[str, dict[str, str]]] = {
     "lightning.pytorch.callbacks": {
+        "BackboneFinetuning": "leyden.callbacks.finetuning:BackboneFinetuning",
+        "BaseFinetuning": "leyden.callbacks.finetuning:BaseFinetuning",
         "BasePredictionWriter": "leyden.callbacks.prediction_writer:BasePredictionWriter",
         "Callback": "leyden.api.callback:Callback",
         "Checkpoint": "leyden.callbacks.checkpoint:Checkpoint",
@@ -31,6 +33,11 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     },
     "lightning.pytorch.callbacks.callback": {"Callback": "leyden.api.callback:Callback"},
     "lightning.pytorch.callbacks.checkpoint": {"Checkpoint": "leyden.callbacks.checkpoint:Checkpoint"},
+    "lightning.pytorch.callbacks.finetuning": {
+        "BackboneFinetuning": "leyden.callbacks.finetuning:BackboneFinetuning",
+        "BaseFinetuning": "leyden.callbacks.finetuning:BaseFinetuning",
+        "multiplicative": "leyden.callbacks.finetuning:multiplicative",
+    },
     "lightning.pytorch.callbacks.throughput_monitor": {
         "Throughput": "leyden.callbacks.throughput:Throughput",
         "ThroughputMonitor": "leyden.callbacks.throughput_monitor:ThroughputMonitor",
@@ -149,8 +156,6 @@ SERVED: Final[dict[str, dict[str, str]]] = {
 
 LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks": (
-        "BackboneFinetuning",
-        "BaseFinetuning",
         "BatchSizeFinder",
         "DeviceStatsMonitor",
         "LearningRateFinder",
@@ -159,7 +164,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     ),
     "lightning.pytorch.callbacks.batch_size_finder": ("BatchSizeFinder",),
     "lightning.pytorch.callbacks.device_stats_monitor": ("DeviceStatsMonitor",),
-    "lightning.pytorch.callbacks.finetuning": ("BackboneFinetuning", "BaseFinetuning", "multiplicative"),
     "lightning.pytorch.callbacks.lr_finder": ("LearningRateFinder",),
     "lightning.pytorch.callbacks.progress.tqdm_progress": ("convert_inf",),
     "lightning.pytorch.callbacks.spike": ("SpikeDetection",),
