@@ -142,6 +142,12 @@ def test_the_state_of_another_kind_of_optimizer_is_refused_with_what_is_missing(
     assert "betas" in message
 
 
+def test_a_setting_that_an_optimizer_cannot_do_without_is_missed(checkpoint):
+    del checkpoint["optimizer_states"][0]["param_groups"][0]["momentum"]
+    message = refused(MismatchError, lambda: restore(checkpoint))
+    assert "a state that SGD refuses: its settings lack momentum" in message
+
+
 def test_a_setting_that_torch_has_added_since_is_no_other_kind_of_optimizer(checkpoint):
     del checkpoint["optimizer_states"][0]["param_groups"][0]["maximize"]
     assert restore(checkpoint).param_groups[0]["maximize"] is False

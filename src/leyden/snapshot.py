@@ -219,17 +219,26 @@ def restore_optimizers(
     for config, state in zip(schedulers, saved, strict=True):
         check_scheduler(state, config.scheduler, where)
     before = [copy.deepcopy(owner.state_dict()) for owner in owners]
-    for owner, state in zip(owners, (*states, *saved), strict=True):
+    for owner, state, own in zip(owners, (*states, *saved), before, strict=True):
         try:
             owner.load_state_dict(state)
+            if isinstance(owner, Optimizer):
+                _check_settings(owner, own)
         except BaseException as error:  # it takes its state in its own way
-            for changed, own in zip(owners, before, strict=True):
-                changed.load_state_dict(own)
+            for changed, previous in zip(owners, before, strict=True):
+                changed.load_state_dict(previous)
             if isinstance(error, _REFUSALS):
                 raise MismatchError(
                     f"{where} has a state that {type(owner).__name__} refuses: {error}. {_AS_BEFORE}"
                 ) from error
             raise
+
+
+def _check_settings(optimizer: Optimizer, own: Mapping[str, Any]) -> None:
+    """LookupError where a setting is missing that torch did not fill in, as it does for states of its old versions."""
+    for group, before in zip(optimizer.param_groups, own["param_groups"], strict=True):
+        if lacks := sorted(before.keys() - group.keys()):
+            raise LookupError(f"its settings lack {', '.join(lacks)}")
 
 
 def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
