@@ -79,8 +79,6 @@ class Trainer(TrainerViews):
         use_distributed_sampler: has no effect in one process.
         profiler: "simple", "advanced" or "pytorch".
         detect_anomaly: let autograd find the operation behind a NaN.
-        on_nonfinite: what is done about a loss or a gradient that is not finite: "raise" ends the run, "skip" leaves
-            the step out, "rollback" also goes back to earlier weights, None does nothing (the default).
         barebones: no logger, no self.log, no checkpoints, progress bar, summary or sanity check.
         plugins: a precision plugin, in the place of ``precision``.
         sync_batchnorm: has no effect on one device.
@@ -93,6 +91,8 @@ class Trainer(TrainerViews):
             checkpoint or at the end of fit, and when fit is over, however it ended, all files are there.
         policy: whose checkpoints are read, and whether all have to be sealed: a Policy, "open", "default" or "strict".
         encryption: for whom checkpoints are encrypted, and what opens them: an Encryption.
+        on_nonfinite: what is done about a loss or a gradient that is not finite: "raise" ends the run, "skip" leaves
+            the step out, "rollback" also goes back to earlier weights, None does nothing (the default).
 
     Raises:
         SettingsError: an argument has no meaning, is not available, or contradicts another.
