@@ -80,6 +80,11 @@ def test_a_baseline_accepts_what_was_there(project, capsys):
     )
 
 
+def test_a_baseline_of_an_audit_that_is_not_whole_ends_with_2(project, capsys):
+    assert audit("missing", "--write-baseline", "base.json", capsys=capsys)[0] == 2
+    assert json.loads((project / "base.json").read_text())["findings"] == {}
+
+
 @pytest.mark.parametrize("name", ["json", "sarif", "cyclonedx"])
 def test_a_document_is_written_whole(project, capsys, name):
     os.mkfifo(project / "pipe")
