@@ -109,7 +109,17 @@ def test_names_are_shown_without_what_a_terminal_would_obey(project, capsys):
     assert all(line.isprintable() for line in shown.splitlines())
 
 
-@pytest.mark.parametrize("options", [["--format", "pdf"], ["--jobs", "-1"], ["--seconds", "x"], ["--severity", "loud"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--format", "pdf"],
+        ["--jobs", "-1"],
+        ["--jobs", "257"],
+        ["--seconds", "x"],
+        ["--seconds", "0"],
+        ["--severity", "loud"],
+    ],
+)
 def test_a_wrong_call_ends_with_2(options):
     with pytest.raises(SystemExit) as ended:
         main(["audit", *options])

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,15 +44,20 @@ def arguments(parser: ArgumentParser) -> None:
     add("--yes", action="store_true", help="with --fix: do it without asking")
     add("--no-convert", action="store_true", help="with --fix: leave pickled checkpoints as they are")
     jobs = "processes (default: as many as there are cores; 0: only this one)"
-    add("--jobs", metavar="N", type=natural, help=jobs)
+    add("--jobs", metavar="N", type=between(0, 256), help=jobs)
     seconds = "the longest that one file may take (default: %(default)s)"
-    add("--seconds", metavar="N", type=natural, default=60, help=seconds)
+    add("--seconds", metavar="N", type=between(1, 86_400), default=60, help=seconds)
 
 
-def natural(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > 6:
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999")
-    return int(text)
+def between(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
 def run(options: Namespace) -> int:
