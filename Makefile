@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ENV := $(VENV)/.run $(VENV)/.package
 
-.PHONY: demo test lint parity resume kill bench lock clean
+.PHONY: demo test lint parity resume kill bench fuzz lock clean
 
 demo: $(ENV)
 	$(BIN)/leyden demo
@@ -39,6 +39,9 @@ kill: $(ENV) $(VENV)/.dev
 
 bench: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+fuzz: $(ENV) $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz.checkpoint --seconds 600
 
 # The stamps make a second run start at once; a changed lock file builds the environment anew.
 $(VENV)/.run: requirements/run.txt requirements/torch.txt

@@ -95,7 +95,7 @@ class Figures:
     files: int = 0
     read: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    slowest: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)  # seconds, and which file
 
 
 def sample(folder):
@@ -254,25 +254,26 @@ def check_value(data, tree):
     alike(Reader(safetensors.torch.load(data)).value(nodes), tree)
 
 
-def run(seed, *, files=sys.maxsize, seconds=float("inf"), data=None):
+def run(seed, *, first=0, files=sys.maxsize, seconds=float("inf"), data=None):
     """Change and read until enough was seen; an AssertionError, or any other, is a finding."""
     with TemporaryDirectory() as folder:
         data = data or sample(Path(folder))
     figures, start = Figures(), time.monotonic()
     while figures.files < files and time.monotonic() - start < seconds:
-        chance = random.Random(f"{seed} {figures.files}")
+        number = first + figures.files
+        chance = random.Random(f"{seed} {number}")
         own = chance.random() < 0.3
         strange, verify = changed(data, chance, own)
         before = time.monotonic()
         try:
             error = read(strange, own=own, verify=verify)
         except BaseException:
-            Path(f"fuzz-{seed}-{figures.files}.ckpt").write_bytes(strange)
-            print(f"fuzz-{seed}-{figures.files}.ckpt: own {own}, verify {verify}", file=sys.stderr)
+            Path(f"fuzz-{seed}-{number}.ckpt").write_bytes(strange)
+            print(f"fuzz-{seed}-{number}.ckpt: own {own}, verify {verify}", file=sys.stderr)
             raise
         took = time.monotonic() - before
-        assert took < LIMIT, f"file {figures.files} of seed {seed} took {took:.1f} s"
-        figures.slowest = max(figures.slowest, took)
+        assert took < LIMIT, f"file {number} of seed {seed} took {took:.1f} s"
+        figures.slowest = max(figures.slowest, (took, number))
         figures.files += 1
         if error is None:
             figures.read += 1
@@ -292,6 +293,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.checkpoint", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--files", type=int, default=sys.maxsize)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first file, to see one again")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--memory", type=int, default=512, help="MiB that reading may take")
     options = parser.parse_args()
@@ -299,10 +301,13 @@ def main():
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + (options.memory << 20),) * 2)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    figures = run(options.seed, files=options.files, seconds=options.seconds)
+    figures = run(options.seed, first=options.first, files=options.files, seconds=options.seconds)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"seed {options.seed}: {figures.files} files, {figures.read} read, {dict(figures.errors.most_common())}, "
-          f"slowest {figures.slowest * 1000:.0f} ms, {grown / 1024:.0f} MiB more memory")  # fmt: skip
+    took, slowest = figures.slowest
+    print(
+        f"seed {options.seed}: {figures.files} files, {figures.read} read, {dict(figures.errors.most_common())}, "
+        f"slowest {took * 1000:.0f} ms (file {slowest}), {grown / 1024:.0f} MiB more memory"
+    )
 
 
 if __name__ == "__main__":
