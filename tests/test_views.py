@@ -10,6 +10,7 @@ from tests.tiny import Tiny, batches, trainer
 
 import leyden as L
 from leyden.callbacks import EarlyStopping, ModelCheckpoint
+from leyden.errors import NoModelError
 from leyden.loggers import CSVLogger
 
 STAGES = ("training", "validating", "testing", "predicting", "sanity_checking", "evaluating")
@@ -70,6 +71,26 @@ def test_before_a_run_everything_can_be_read(tmp_path):
     assert (run.num_training_batches, run.num_val_batches, run.train_dataloader) == (inf, [], None)
     assert (run.state.status, run.state.fn, run.state.stage) == ("initializing", None, None)
     assert run.callback_metrics == run.logged_metrics == run.progress_bar_metrics == {}
+
+
+def test_a_checkpoint_can_be_made_as_autologging_does(tmp_path):
+    run = trainer(tmp_path)
+    with pytest.raises(NoModelError):
+        run._checkpoint_connector.dump_checkpoint()
+    run.fit(Tiny(), batches(1), batches(1))
+    checkpoint = run._checkpoint_connector.dump_checkpoint(False)
+    assert {"state_dict", "optimizer_states", "epoch"} <= checkpoint.keys()
+    assert "optimizer_states" not in run._checkpoint_connector.dump_checkpoint(True)
+    run.strategy.save_checkpoint(checkpoint, tmp_path / "a.ckpt")
+    resumed = trainer(tmp_path, max_epochs=2)
+    resumed.fit(Tiny(), batches(1), batches(1), ckpt_path=tmp_path / "a.ckpt")
+    assert resumed.global_step == 2
+
+
+def test_metrics_of_several_loaders_are_told_apart_by_the_suffix_that_programs_ask_for(tmp_path):
+    run = trainer(tmp_path)
+    run.validate(Tiny(), [batches(1), batches(1)], verbose=False)
+    assert [f"val{run._results.DATALOADER_SUFFIX.format(number)}" for number in (0, 1)] == list(run.callback_metrics)
 
 
 def test_a_data_module_can_be_set_and_stays_until_another_comes(tmp_path):

@@ -22,7 +22,7 @@ from leyden.core.metrics import Log
 from leyden.core.stage import TrainerFn
 from leyden.core.state import State
 from leyden.equipment import callbacks_for, check_together, checkpoint_named, loggers_for, store_for
-from leyden.errors import DetachedError, ModuleError, NoModelError, SettingsError, UsageError
+from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.runtime.creation import created_on
@@ -333,15 +333,9 @@ class Trainer(TrainerViews):
         Raises:
             EncodeError: something in the checkpoint has no safe encoding; the message names it.
         """
-        if self._session is None:
-            raise NoModelError(
-                "save_checkpoint() needs a module, and this trainer has run none. Call it after fit() or inside it."
-            )
+        session = self._to_save()
         if storage_options is not None:
             raise SettingsError("storage_options are for remote storage, which is not available. Leave them out.")
-        fitted = self._fitted
-        # a model that was fitted and then tested is still saved with what its training needs to go on
-        session = fitted if fitted is not None and fitted.module is self._session.module else self._session
         self._writer.save(session.dump(bool(weights_only)), Path(filepath).expanduser())
 
     @property
