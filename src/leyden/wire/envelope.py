@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, Final, final
 
@@ -27,7 +28,8 @@ ALIGNMENT: Final = 64
 _SEAL_START: Final = 8 + len(PREFIX)
 _SEAL_STOP: Final = _SEAL_START + SEAL
 _HEX = re.compile(rb"[0-9a-f]*")
-_CHUNK = 8 << 20
+_CHUNK = 2 << 20
+_BUFFERS = 4
 _WORTH_A_THREAD = 1 << 20
 
 
@@ -82,11 +84,11 @@ def write(
             "Put large plain data into tensors or numpy arrays."
         )
     stream.seek(8 + length)
-    digests = []
     with ThreadPoolExecutor(1) as other:
-        buffer = memoryview(bytearray(min(_CHUNK, max(map(_size, ordered.values()), default=0))))
-        for leaf in ordered.values():
-            digests.append(_write_and_hash(stream, leaf.read(), buffer, other))
+        hashed = _Hashed(stream, other, max(map(_size, ordered.values()), default=0))
+        hashes = [hashed.write(leaf.read()) for leaf in ordered.values()]
+        hashed.finish()
+    digests = [hexdigest() for hexdigest in hashes]
     header = _render(ordered, tree, digests, more)
     assert len(header) == length
     start = length.to_bytes(8, "little") + header
@@ -194,21 +196,46 @@ def _size(leaf: Leaf) -> int:
     return size
 
 
-def _write_and_hash(stream: BinaryIO, data: memoryview, buffer: memoryview, other: ThreadPoolExecutor) -> str:
-    """Write ``data``, whose digest is then of what was written, even if another thread changes the tensor meanwhile."""
-    digest = hashlib.sha256()
-    for start in range(0, len(data), _CHUNK):
-        size = min(_CHUNK, len(data) - start)
-        part = buffer[:size]
-        part[:] = data[start : start + size]
-        if size < _WORTH_A_THREAD:
-            digest.update(part)
-            _write_all(stream, part)
-        else:  # hashed while it is written: both release the interpreter's lock
-            hashing = other.submit(digest.update, part)
-            _write_all(stream, part)
+@final
+class _Hashed:
+    """Writes data while another thread hashes it: both release the interpreter's lock.
+
+    What is hashed is what was written, even if somebody changes the tensor meanwhile, since both come from a copy.
+    """
+
+    def __init__(self, stream: BinaryIO, other: ThreadPoolExecutor, largest: int) -> None:
+        self._stream, self._other = stream, other
+        size = min(_CHUNK, largest)
+        # Several, so that neither waits for the other at every piece.
+        self._buffers = deque(memoryview(bytearray(size)) for _ in range(_BUFFERS if largest >= _WORTH_A_THREAD else 1))
+        self._hashing: deque[tuple[memoryview, Future[None]]] = deque()
+
+    def write(self, data: memoryview) -> Callable[[], str]:
+        """Write one tensor; returns what tells its digest, once ``finish`` was called."""
+        digest = hashlib.sha256()
+        for start in range(0, len(data), _CHUNK):
+            size = min(_CHUNK, len(data) - start)
+            buffer = self._free_buffer()
+            part = buffer[:size]
+            part[:] = data[start : start + size]
+            if len(data) < _WORTH_A_THREAD:
+                digest.update(part)
+                self._buffers.append(buffer)
+            else:
+                self._hashing.append((buffer, self._other.submit(digest.update, part)))
+            _write_all(self._stream, part)
+        return digest.hexdigest
+
+    def finish(self) -> None:
+        for _, hashing in self._hashing:
             hashing.result()
-    return digest.hexdigest()
+
+    def _free_buffer(self) -> memoryview:
+        if self._buffers:
+            return self._buffers.popleft()
+        buffer, hashing = self._hashing.popleft()
+        hashing.result()
+        return buffer
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
