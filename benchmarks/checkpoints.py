@@ -1,0 +1,195 @@
+"""Seconds to save and load a checkpoint: Leyden, torch, pytorch-lightning and the hardware alone, in turns.
+
+    python -m benchmarks.checkpoints --gib 0.1 1 --rounds 5 --directory .
+
+One process runs everything, each way once in a round, in an order that turns with the rounds. What is written is on the
+disk when the clock stops (fsync), for torch and Lightning too, which do not do so themselves. What is read was written
+just before, so it comes from memory, and ends in the parameters of a model that was there before. What is printed is
+the quietest round, and the median in brackets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from leyden.checkpoint.background import Writer
+from leyden.checkpoint.load import fill, load
+from leyden.checkpoint.save import save
+from leyden.checkpoint.tensors import bytes_of
+
+PIECES = 16  # tensors of a model
+Way = Callable[[], None]
+Seconds = dict[str, list[float]]
+
+
+class Model(nn.Module):
+    """Nothing but parameters of a total size."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(torch.randn(size // 4 // PIECES) for _ in range(PIECES))
+
+
+class Case:
+    """One size: the model, the files, and every way to save and to load it."""
+
+    def __init__(self, size: int, directory: Path) -> None:
+        self.model, self.directory = Model(size), directory
+        self.tree: dict[str, Any] = {"epoch": 3, "state_dict": self.model.state_dict()}
+        self.tensors: list[Tensor] = list(self.tree["state_dict"].values())
+        self.writer = Writer(1)
+
+    def saves(self, lightning: bool) -> dict[str, Way]:
+        ways = {
+            "memcpy": self.copy,
+            "SHA-256 on two threads": self.hash,
+            "write + fsync": self.write,
+            "torch.save + fsync": self.torch_save,
+            "Leyden": lambda: void(save(self.tree, self.directory / "leyden")),
+            "Leyden in the background: until training goes on": self.stall,
+        }
+        return ways | ({"Lightning + fsync": self.lightning_save} if lightning else {})
+
+    def loads(self, lightning: bool) -> dict[str, Way]:
+        ways = {
+            "memcpy": self.copy,
+            "read": self.read,
+            "torch.load": lambda: self.torch_load(mapped=False),
+            "torch.load, mapped": lambda: self.torch_load(mapped=True),
+            "Leyden": lambda: self.load(verify=True),
+            "Leyden without digests": lambda: self.load(verify=False),
+        }
+        return ways | ({"Lightning": self.lightning_load} if lightning else {})
+
+    def copy(self) -> None:
+        for tensor, other in zip(self.tensors, self.others(), strict=True):
+            other.copy_(tensor)
+
+    def others(self) -> list[Tensor]:
+        if not hasattr(self, "_others"):
+            self._others = [tensor.clone() for tensor in self.tensors]
+        return self._others
+
+    def hash(self) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda tensor: hashlib.sha256(bytes_of(tensor)).digest(), self.tensors))
+
+    def write(self) -> None:
+        with (self.directory / "plain").open("wb", buffering=0) as file:
+            for tensor in self.tensors:
+                data = bytes_of(tensor)
+                while data:
+                    data = data[file.write(data[: 8 << 20]) :]
+            os.fsync(file.fileno())
+
+    def read(self) -> None:
+        with (self.directory / "plain").open("rb", buffering=0) as file:
+            for other in self.others():
+                data = bytes_of(other)
+                while data:
+                    data = data[file.readinto(data) :]  # type: ignore[attr-defined]
+
+    def torch_save(self) -> None:
+        torch.save(self.tree, self.directory / "torch")
+        synced(self.directory / "torch")
+
+    def torch_load(self, mapped: bool) -> None:
+        tree = torch.load(self.directory / "torch", weights_only=True, mmap=mapped)
+        self.model.load_state_dict(tree["state_dict"])
+
+    def lightning_save(self) -> None:
+        from pytorch_lightning.plugins import TorchCheckpointIO
+
+        TorchCheckpointIO().save_checkpoint(self.tree, self.directory / "lightning")
+        synced(self.directory / "lightning")
+
+    def lightning_load(self) -> None:
+        from pytorch_lightning.plugins import TorchCheckpointIO
+
+        tree = TorchCheckpointIO().load_checkpoint(self.directory / "lightning", weights_only=True)
+        self.model.load_state_dict(tree["state_dict"])
+
+    def load(self, verify: bool) -> None:
+        tree = load(self.directory / "leyden", verify=verify)
+        fill(self.model, tree["state_dict"], where="the file")
+
+    def stall(self) -> None:
+        self.writer.save(self.tree, self.directory / "background")
+
+
+def void(_: object) -> None: ...
+
+
+def synced(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def measure(ways: dict[str, Way], rounds: int, after: Way) -> Seconds:
+    """Run everything in turns; ``after`` runs after each way, when the clock has stopped."""
+    seconds: Seconds = defaultdict(list)
+    names = list(ways)
+    for turn in range(rounds):
+        place = turn % len(names)
+        for name in names[place:] + names[:place]:
+            gc.collect()
+            began = time.perf_counter()
+            ways[name]()
+            seconds[name].append(time.perf_counter() - began)
+            after()
+        print(f"round {turn + 1} of {rounds}", end="\r", file=sys.stderr, flush=True)
+    return seconds
+
+
+def report(found: dict[float, Seconds]) -> str:
+    """The figures as a table in Markdown."""
+    sizes = list(found)
+    lines = [["s, min (median)", *(f"{size} GiB" for size in sizes)], ["---", *["---:"] * len(sizes)]]
+    for name in found[sizes[0]]:
+        lines.append([name, *(f"{min(found[size][name]):.3f} ({median(found[size][name]):.3f})" for size in sizes)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gib", type=float, nargs="+", default=[0.1, 1])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--directory", type=Path, default=Path(), help="on the disk to be measured")
+    parser.add_argument("--without-lightning", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("LEYDEN_HOME", tempfile.mkdtemp())
+    saves, loads = {}, {}
+    for gib in asked.gib:
+        with tempfile.TemporaryDirectory(dir=asked.directory) as directory:
+            case = Case(int(gib * 2**30), Path(directory))
+            case.others()
+            with case.writer.running():
+                saves[gib] = measure(case.saves(not asked.without_lightning), asked.rounds, case.writer.wait)
+            loads[gib] = measure(case.loads(not asked.without_lightning), asked.rounds, lambda: None)
+    print(f"Save, {torch.get_num_threads()} threads\n\n{report(saves)}\n\nLoad\n\n{report(loads)}")
+    if asked.json:
+        asked.json.write_text(json.dumps({"save": saves, "load": loads}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
