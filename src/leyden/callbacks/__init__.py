@@ -2,6 +2,7 @@
 
 from leyden.api.callback import Callback
 from leyden.callbacks.checkpoint import Checkpoint
+from leyden.callbacks.device_stats_monitor import DeviceStatsMonitor
 from leyden.callbacks.early_stopping import EarlyStopping
 from leyden.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
 from leyden.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
@@ -26,6 +27,7 @@ __all__ = [
     "BasePredictionWriter",
     "Callback",
     "Checkpoint",
+    "DeviceStatsMonitor",
     "EMAWeightAveraging",
     "EarlyStopping",
     "GradientAccumulationScheduler",

@@ -14,6 +14,7 @@ SERVED: Final[dict[str, dict[str, str]]] = {
         "BasePredictionWriter": "leyden.callbacks.prediction_writer:BasePredictionWriter",
         "Callback": "leyden.api.callback:Callback",
         "Checkpoint": "leyden.callbacks.checkpoint:Checkpoint",
+        "DeviceStatsMonitor": "leyden.callbacks.device_stats_monitor:DeviceStatsMonitor",
         "EMAWeightAveraging": "leyden.callbacks.weight_averaging:EMAWeightAveraging",
         "EarlyStopping": "leyden.callbacks.early_stopping:EarlyStopping",
         "GradientAccumulationScheduler": "leyden.callbacks:GradientAccumulationScheduler",
@@ -33,6 +34,9 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     },
     "lightning.pytorch.callbacks.callback": {"Callback": "leyden.api.callback:Callback"},
     "lightning.pytorch.callbacks.checkpoint": {"Checkpoint": "leyden.callbacks.checkpoint:Checkpoint"},
+    "lightning.pytorch.callbacks.device_stats_monitor": {
+        "DeviceStatsMonitor": "leyden.callbacks.device_stats_monitor:DeviceStatsMonitor",
+    },
     "lightning.pytorch.callbacks.finetuning": {
         "BackboneFinetuning": "leyden.callbacks.finetuning:BackboneFinetuning",
         "BaseFinetuning": "leyden.callbacks.finetuning:BaseFinetuning",
@@ -157,13 +161,11 @@ SERVED: Final[dict[str, dict[str, str]]] = {
 LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.callbacks": (
         "BatchSizeFinder",
-        "DeviceStatsMonitor",
         "LearningRateFinder",
         "SpikeDetection",
         "StochasticWeightAveraging",
     ),
     "lightning.pytorch.callbacks.batch_size_finder": ("BatchSizeFinder",),
-    "lightning.pytorch.callbacks.device_stats_monitor": ("DeviceStatsMonitor",),
     "lightning.pytorch.callbacks.lr_finder": ("LearningRateFinder",),
     "lightning.pytorch.callbacks.progress.tqdm_progress": ("convert_inf",),
     "lightning.pytorch.callbacks.spike": ("SpikeDetection",),
