@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import io
 import pathlib
+import re
 import zipfile
 from collections import Counter, OrderedDict, defaultdict, deque
 
@@ -36,9 +37,9 @@ DTYPES = [
 ]
 
 
-def converted(path, tree):
+def converted(path, tree, legacy=False):
     """The tree after torch wrote it, --fix converted it and Leyden read it."""
-    torch.save(tree, path)
+    torch.save(tree, path, _use_new_zipfile_serialization=not legacy)
     do_conversion(Convert(str(path), 0), Limits(), replacing)
     return load(path)
 
@@ -84,7 +85,8 @@ def test_tensors_keep_every_bit_whatever_their_layout(tmp_path, dtype, make):
     )
 
 
-def test_a_training_checkpoint_is_the_same_afterwards(tmp_path):
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_training_checkpoint_is_the_same_afterwards(tmp_path, legacy):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     moments = {"step": torch.tensor(1.0), "exp_avg": torch.rand(8, 4), "exp_avg_sq": torch.rand(8, 4)}
@@ -112,7 +114,7 @@ def test_a_training_checkpoint_is_the_same_afterwards(tmp_path):
         "parameter": nn.Parameter(torch.ones(2)),
         "long": "x" * 5_000_000,
     }
-    found = converted(tmp_path / "m.ckpt", tree)
+    found = converted(tmp_path / "m.ckpt", tree, legacy)
     path = found.pop("path")
     assert str(path) == str(tree.pop("path"))
     assert same(tree, found)
@@ -120,9 +122,10 @@ def test_a_training_checkpoint_is_the_same_afterwards(tmp_path):
     assert found["parameter"].requires_grad
 
 
-def test_tied_weights_stay_tied(tmp_path):
+@pytest.mark.parametrize("legacy", [False, True])
+def test_tied_weights_stay_tied(tmp_path, legacy):
     shared = torch.ones(3)
-    found = converted(tmp_path / "m.pt", {"a": shared, "b": shared, "c": shared.view(3, 1)})
+    found = converted(tmp_path / "m.pt", {"a": shared, "b": shared, "c": shared.view(3, 1)}, legacy)
     assert found["a"].data_ptr() == found["b"].data_ptr() == found["c"].data_ptr()
     assert found["c"].shape == (3, 1)
 
@@ -254,3 +257,24 @@ def test_what_was_not_written_as_it_should_be_is_noticed(tmp_path):
         written[-1] ^= 1
         with pytest.raises(DigestError):
             convert.check(checkpoint, digest, memoryview(written), "a damaged file")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[:-1],
+        lambda content: content + b"x",
+        lambda content: re.sub(rb"(?s)(little_endianq.)\x88", rb"\1\x89", content),
+        lambda content: content[:-16] + (3).to_bytes(8, "little") + content[-8:],
+    ],
+    ids=["cut short", "longer", "big-endian", "another count"],
+)
+def test_an_older_file_that_is_not_as_torch_writes_it_is_left_as_it_is(tmp_path, change):
+    path = tmp_path / "m.pt"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    before = path.read_bytes()
+    path.write_bytes(change(before))
+    assert path.read_bytes() != before
+    with pytest.raises(convert.Refusals):
+        do_conversion(Convert(str(path), 1), Limits(), replacing)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m.pt"]

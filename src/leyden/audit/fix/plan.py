@@ -59,7 +59,7 @@ def plan(report: Report, limits: Limits, *, conversion: bool) -> Iterator[Step]:
     if not conversion:
         return
     for artifact in report.artifacts:
-        if artifact.format == convert.FORMAT and not artifact.place.inside:
+        if artifact.format in convert.FORMATS and not artifact.place.inside:
             if artifact.place.path.endswith(ORIGINAL):
                 continue  # kept by an earlier fix
             yield _conversion(artifact.place.path, limits)

@@ -138,6 +138,8 @@ class _Translator:
         storage = storage_of(arguments[0])
         if storage is None:
             self._fail("is a tensor whose memory is not in the file")
+        if any(more is not None for more in arguments[0].identity[5:]):
+            self._fail("is a tensor in a part of another storage")
         offset, shape, stride = arguments[1:4]
         if arguments[4] is not False or not _is_empty(arguments[5]):
             self._fail("is a tensor with a gradient or with hooks, which would be lost")
