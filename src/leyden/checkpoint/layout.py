@@ -26,6 +26,7 @@ PAYLOADS: Final[Mapping[type, Callable[[Any], Any]]] = {
     float: float.__float__,
     bytes: lambda value: bytes.__getitem__(value, slice(None)),
 }
+_ELSEWHERE: Final = "which keeps something outside its attributes, in a language other than Python"
 _WORD = 8  # bytes of a pointer
 _OWN_WAYS: Final = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
 # Python's own, of frozen dataclasses with slots: they do no more than getattr and setattr.
@@ -76,12 +77,14 @@ def _layout(kind: type) -> Layout | str:
         compares = compares or ("__hash__" in members and members["__hash__"] is not None) or "__eq__" in members
         for name, member in members.items():
             if type(member) is MemberDescriptorType:
+                if "__slots__" not in members:  # a field of a class that is written in C
+                    return _ELSEWHERE
                 if name in slots:
                     return f"with two slots {name!r}"
                 slots[name] = member
     base = payload or object
     if kind.__basicsize__ != base.__basicsize__ + _WORD * (len(slots) + _pointers(kind, base)):
-        return "which keeps something outside its attributes, in a language other than Python"
+        return _ELSEWHERE
     return Layout(payload, kind.__dictoffset__ != 0, slots, compares, merged(rules))
 
 
