@@ -325,6 +325,26 @@ def test_workers_that_outlive_an_epoch_run_already_when_it_is_resumed(done):
         one.loader._iterator._shutdown_workers()
 
 
+@pytest.mark.parametrize("done", [0, 2])
+@pytest.mark.parametrize("generator", [None, 5])
+def test_a_batch_that_was_fetched_and_not_done_comes_again(done, generator):
+    def data():
+        own = None if generator is None else torch.Generator().manual_seed(generator)
+        return TrainData(DataLoader(numbers(6), 1, shuffle=True, generator=own), 6)
+
+    torch.manual_seed(3)
+    whole = data()
+    batches = whole.batches(0, 0)
+    given = [next(batches) for _ in range(done + 1)]
+    saved, random = whole.state_dict(), torch.get_rng_state()
+    rest = [*listed(given[done:]), *listed(batches), *listed(whole.batches(0, 1))]
+    torch.manual_seed(4)
+    other = data()
+    other.rewind(saved, done, 0)
+    torch.set_rng_state(random)
+    assert [*listed(other.batches(done, 0)), *listed(other.batches(0, 1))] == rest
+
+
 def test_a_save_between_two_epochs_has_the_generators_as_they_are():
     data = TrainData(shuffled(1), 4)
     listed(data.batches(0, 0))
@@ -427,6 +447,12 @@ def test_a_loader_that_has_become_too_short_for_the_position_is_refused():
         TrainData(list("ab"), 2).rewind(saved, 3, epoch=7)
 
 
+def test_a_loader_that_lacks_the_batch_that_had_begun_is_refused():
+    _, saved, _ = taken(TrainData(list("abcd"), 4), 3)
+    with pytest.raises(DataError, match="after 2 batches, but the training loader has fewer"):
+        TrainData(list("ab"), 2).rewind(saved, 2, epoch=7)
+
+
 def test_a_loader_with_other_generators_than_the_saved_one_is_refused():
     _, saved, _ = taken(TrainData(shuffled(), 4), 1)
     with pytest.raises(MismatchError, match="states of 1 random generators .* the loader has 0"):
@@ -453,6 +479,7 @@ def drawn(saved, **changes):
         *(lambda saved, name=name: saved | {name: "wrong"} for name in ("inside", "loaders", "generators")),
         lambda saved: {name: value for name, value in saved.items() if name != "ahead"},
         lambda saved: saved | {"inside": False},
+        lambda saved: saved | {"given": -1},
         lambda saved: saved | {"loaders": ["wrong"]},
         lambda saved: saved | {"generators": ["wrong"]},
         lambda saved: saved | {"generators": [NO_STATE]},

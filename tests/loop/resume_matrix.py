@@ -41,7 +41,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "validation": ("at the end", "inside", "across epochs", "by time", "none"),
     "optimization": ("automatic", "own step", "manual"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
-    "average": ("none", "ema"),
+    "average": ("none", "of its own", "swapped in"),
     "time": ("unlimited", "limited"),
     "dropout": ("0.0", "0.5"),
 }
@@ -370,7 +370,12 @@ def fit(case: Case, folder: Path, seed: int, recorder: Recorder, ckpt_path: Path
         "by time": {"val_check_interval": {"seconds": 3}},
         "none": {"limit_val_batches": 0},
     }
-    average = [Average()] if case["average"] == "ema" else []
+    averages: dict[str, list[L.Callback]] = {
+        "none": [],
+        "of its own": [Average()],
+        "swapped in": [L.callbacks.EMAWeightAveraging(decay=0.9)],
+    }
+    average = averages[case["average"]]
     manual = case["optimization"] == "manual"
     with timed_by(clock), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -450,8 +455,7 @@ def keeps_streams_in_workers(case: Case) -> bool:
 
 def takes_batches_again(case: Case) -> bool:
     """Can a batch that was fetched be fetched again as it was?"""
-    draws_nothing = case["data"] == "plain" or (case["data"] == "noisy" and case["workers"] != "0")
-    return draws_nothing and case["order"] != "own generator"
+    return case["data"] == "plain" or (case["data"] == "noisy" and case["workers"] != "0")
 
 
 def check_resumed(case: Case, whole: Ended, saved: Saved, folder: Path, seed: int) -> None:

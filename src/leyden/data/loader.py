@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from math import inf
 from typing import Any, final
 
@@ -59,6 +59,7 @@ class TrainData:
         self._opened = False  # is there an iterator that nobody has taken a batch of?
         self._iterator: Iterator[Any] = iter(())
         self._places: list[Place] = []  # where it is in each loader; [] between epochs
+        self._given = 0  # batches of the epoch, the current one among them
         self._ahead: Any = _END  # without a length, only looking ahead tells the last batch
         self._before_ahead: dict[str, Any] = {}  # the position before that
 
@@ -112,6 +113,7 @@ class TrainData:
             if size < inf:
                 self._note_first()
                 while index < size and (batch := next(iterator, _END)) is not _END:
+                    self._given = index + 1
                     yield index, batch, index + 1 == size
                     index += 1
                 if index < size:
@@ -124,7 +126,7 @@ class TrainData:
                 yield index, batch, self._ahead is _END
                 index += 1
         finally:
-            self._places, self._before_ahead, self._ahead = [], {}, _END
+            self._places, self._before_ahead, self._ahead, self._given = [], {}, _END, 0
             self._iterator = iter(())  # lets go of the worker processes
 
     def _warn_of_early_end(self, given: int) -> None:
@@ -141,7 +143,8 @@ class TrainData:
         generators = [generator.get_state() for generator in generators_of(self.combined.flattened)]
         position = self._before_ahead or {"loaders": self._in_loaders(), "ahead": None}
         pulled = {} if self._pulled is None else {"pulled": self._pulled.taken}
-        return {"inside": bool(self._places), "generators": generators, **position, **pulled}
+        inside = {"inside": bool(self._places), "given": self._given}
+        return {**inside, "generators": generators, **position, **pulled}
 
     def _in_loaders(self) -> list[dict[str, Any]]:
         loaders = self.combined.flattened
@@ -190,6 +193,13 @@ class TrainData:
                     for loader, place in zip(loaders, position.loaders, strict=True)
                 ]
             )
+            one_begun = position.given > start and not self._pulls
+            if one_begun and self.combined.alone and position.loaders[0].state is None:
+                # that batch comes again, and its fetching may have drawn the order of the epoch
+                batch = next(self._iterator, _END)
+                if batch is _END:
+                    raise _too_short(start)
+                self._iterator = chain([batch], self._iterator)
             if position.ahead is not None:
                 restore_random_states(position.ahead)
                 self._look_ahead()
@@ -211,11 +221,15 @@ def _found_again(loader: Any, place: InLoader, taken: int) -> Place:
     if first is not None:
         draw_again(loader, first)
     if not own and sum(1 for _ in islice(iterator, taken)) < taken:
-        raise DataError(
-            f"the checkpoint was made after {taken} batches, but the training loader has fewer. "
-            "Resume with the data that the run was started with."
-        )
+        raise _too_short(taken)
     return Place(iterator, begun._asdict(), None if first is None else first._asdict(), taken, place.ended)
+
+
+def _too_short(taken: int) -> DataError:
+    return DataError(
+        f"the checkpoint was made after {taken} batches, but the training loader has fewer. "
+        "Resume with the data that the run was started with."
+    )
 
 
 def _loaded(loader: Any, state: Any) -> bool:

@@ -62,6 +62,7 @@ class Position(NamedTuple):
     inside: bool  # is it inside an epoch?
     loaders: list[InLoader]
     generators: list[object]  # the loaders' random states as they were
+    given: int  # batches of the epoch, one that is being trained on among them
     ahead: object  # the global random states before the batch that was read ahead; None if there was none
     pulled: int = 0  # batches that a step has taken itself, where it does
 
@@ -73,10 +74,16 @@ class Position(NamedTuple):
             FormatError: it is not.
         """
         match saved:
-            case {"inside": bool(inside), "loaders": list(loaders), "generators": list(now), "ahead": ahead}:
+            case {
+                "inside": bool(inside),
+                "loaders": list(loaders),
+                "generators": list(now),
+                "given": int(given),
+                "ahead": ahead,
+            } if given >= 0:
                 read = [InLoader.read(one) for one in loaders]
                 if all((one.begun is not None) is inside for one in read):
-                    return cls(inside, read, now, ahead, _pulled(saved))
+                    return cls(inside, read, now, given, ahead, _pulled(saved))
                 raise _malformed()
             case _:
                 raise _malformed()
