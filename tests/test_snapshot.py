@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import StepLR
 import leyden as L
 from leyden.callbacks.saved_state import SavedState
 from leyden.checkpoint.load import load
+from leyden.checkpoint.save import save
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import FormatError, MismatchError
 from leyden.loop.optimizers import SchedulerConfig
@@ -305,3 +306,26 @@ def test_reading_where_a_run_goes_on_leaves_the_random_numbers_alone(checkpoint)
     module, before = Tiny(), torch.get_rng_state()
     resume_of(checkpoint, module, "a.ckpt")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda checkpoint: checkpoint.pop("leyden"),
+        lambda checkpoint: checkpoint["leyden"]["state"].update(epoch=-1),
+        lambda checkpoint: checkpoint["leyden"].update(random=3),
+        lambda checkpoint: checkpoint["leyden"].update(log={}),
+        lambda checkpoint: checkpoint["leyden"]["data"].update(loaders=1),
+        lambda checkpoint: checkpoint["leyden"].update(gradients={"layer.weight": torch.ones(9)}),
+    ],
+    ids=["weights alone", "state", "random", "log", "data", "gradients"],
+)
+def test_a_run_that_cannot_be_resumed_leaves_the_model_as_it_was(checkpoint, change, tmp_path):
+    change(checkpoint)
+    save(checkpoint, tmp_path / "a.ckpt")
+    model = Scheduled()
+    before = copy.deepcopy(model.state_dict())
+    assert not torch.equal(before["layer.weight"], checkpoint["state_dict"]["layer.weight"])
+    with pytest.raises((FormatError, MismatchError), match="a.ckpt"):
+        trainer(tmp_path, Counting()).fit(model, batches(2), batches(1), ckpt_path=tmp_path / "a.ckpt")
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

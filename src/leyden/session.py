@@ -220,6 +220,9 @@ class Session:
             return None
         where = str(self.ckpt_path)
         checkpoint = self.store.read(self.ckpt_path, self.fn is TrainerFn.FITTING, self.by_name, HYPERPARAMETERS)
+        if self.fn is TrainerFn.FITTING:  # what no run can go on from leaves the model as it is
+            saved_state(checkpoint, where)
+            resume_of(checkpoint, self.module, where)
         restore_weights(checkpoint, self.module, where)
         restore_datamodule(checkpoint, self.datamodule)
         for callback in self.callbacks:

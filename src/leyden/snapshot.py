@@ -247,11 +247,14 @@ def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
 
 
 def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str) -> None:
-    """Give the parameters the gradients of the window in which the checkpoint was made.
+    """Give the parameters the gradients of the window in which the checkpoint was made."""
+    parameters = dict(module.named_parameters())
+    for name, gradient in _gradients(checkpoint, module, where).items():
+        parameters[name].grad = gradient.to(parameters[name].device, copy=True)
 
-    Raises:
-        MismatchError: they are those of another model.
-    """
+
+def _gradients(checkpoint: Mapping[str, Any], module: Module, where: str) -> Mapping[str, Tensor]:
+    """The gradients in a checkpoint, found to be those of this model's parameters."""
     parameters = dict(module.named_parameters())
     saved = checkpoint["leyden"].get("gradients")
     if not isinstance(saved, Mapping):
@@ -271,8 +274,7 @@ def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str)
                 f"{where} has a gradient for {name!r} that fits no parameter of this model. "
                 "Resume with the model and the precision that the run was started with."
             )
-    for name, gradient in saved.items():
-        parameters[name].grad = gradient.to(parameters[name].device, copy=True)
+    return saved
 
 
 def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resume:
@@ -296,6 +298,7 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
         raise FormatError(f"{where} is malformed: {error}") from None
     except MismatchError as error:
         raise MismatchError(f"{where} was made with another model: {error}") from None
+    _gradients(checkpoint, module, where)
     return Resume(own["random"], data, own["log"], rows, own["metrics"], passed_on(checkpoint))
 
 
