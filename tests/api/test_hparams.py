@@ -28,6 +28,7 @@ from leyden.api.hparams import (
 from leyden.api.module import Module
 from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import LeydenWarning
+from leyden.security.redact import Secret
 from leyden.errors import HparamsError
 
 
@@ -706,3 +707,16 @@ def test_the_classes_say_where_a_checkpoint_has_their_hyperparameters():
     for kind, prefix in ((Module, ""), (DataModule, "datamodule_")):
         names = {kind.CHECKPOINT_HYPER_PARAMS_KEY, kind.CHECKPOINT_HYPER_PARAMS_NAME}
         assert names == set(hyperparameters_for_checkpoint(Plain(1), prefix))
+
+
+def test_a_checkpoint_holds_no_secret_and_a_warning_names_what_is_left_out():
+    class WithSecret(Module):
+        def __init__(self, lr, api_key, token):
+            super().__init__()
+            self.save_hyperparameters()
+
+    module = WithSecret(0.1, "abc", Secret("xyz"))
+    with pytest.warns(LeydenWarning, match="will not hold these.*'api_key', 'token'.*api_key looks like a secret"):
+        part = hyperparameters_for_checkpoint(module)
+    assert part["hyper_parameters"] == {"lr": 0.1}
+    assert module.hparams.api_key == "abc"

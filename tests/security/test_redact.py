@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import pytest
 
-from leyden.security.redact import HIDDEN, Secret, names_a_secret, redact_text, redacted
+from leyden.security.redact import HIDDEN, Secret, names_a_secret, redact_text, redacted, secrets_in
 
 VALUE = "hunter2hunter2"
 
@@ -122,3 +122,16 @@ def test_containers_keep_their_kind_and_what_holds_no_secret_is_not_copied():
     assert after == OrderedDict(a=(HIDDEN, 1), b={"password": HIDDEN})
     assert type(after) is OrderedDict
     assert before["b"] == {"password": "x"}
+
+
+def test_hyperparameters_with_a_secret_are_told_by_name():
+    hparams = {
+        "lr": 0.1,
+        "token": Secret("x"),
+        "nested": [{"password": "x"}],
+        "data": "https://u:p@host/x",
+        "signed": "https://host/x?split=train",
+        "plain": ["text", ("more",)],
+        "env": f"x{VALUE}",
+    }
+    assert secrets_in(hparams, {"DB_PASSWORD": VALUE}) == ["token", "nested", "data", "env"]

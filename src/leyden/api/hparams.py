@@ -19,6 +19,7 @@ from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import warn
 from leyden.errors import EncodeError, HparamsError
 from leyden.runtime.rank_zero import rank_zero_only
+from leyden.security.redact import secrets_in
 
 SPREAD: Final = "kwargs"  # the hparams_name of arguments that were kept one by one
 _warn_on_rank_zero: Final = rank_zero_only(warn)
@@ -170,7 +171,7 @@ def hyperparameters_for_checkpoint(obj: Hyperparameters, prefix: str = "") -> di
         return {}
     values = kept.values
     if not isinstance(values, dict):  # a configuration object of the user's stays one, if it can
-        if not unencodable({"": values}, kept.compared):
+        if not secrets_in(values) and not unencodable({"": values}, kept.compared):
             kept.compared.add("")
             return {
                 f"{prefix}hparams_name": kept.name,
@@ -178,7 +179,8 @@ def hyperparameters_for_checkpoint(obj: Hyperparameters, prefix: str = "") -> di
                 f"{prefix}hparams_type": type(values),
             }
         values = dict(values)
-    lost = unencodable(values, kept.compared)
+    secret = {name: f"{name} looks like a secret, and others may read a checkpoint." for name in secrets_in(values)}
+    lost = unencodable({name: value for name, value in values.items() if name not in secret}, kept.compared) | secret
     kept.compared |= values.keys() - lost.keys()
     if new := {name: reason for name, reason in lost.items() if name not in kept.reported}:
         kept.reported |= new.keys()

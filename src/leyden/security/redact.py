@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, final
 
 HIDDEN: Final = "[secret]"
@@ -73,12 +74,18 @@ def redacted(value: Any, environment: Mapping[str, str] = os.environ) -> Any:
     Hidden are Secrets, text under a name that says so, the values of environment variables with such a name, and users
     and queries in URLs.
     """
-    return _redacted(value, _values(environment))
+    return _redacted(value, _Look(_values(environment), queries=True))
+
+
+def secrets_in(hparams: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The names of hyperparameters that hold a secret. The query of a URL is none here: it may be what is meant."""
+    look = _Look(_values(environment), queries=False)
+    return [name for name, value in hparams.items() if _member(name, value, look) is not value]
 
 
 def redact_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """``text`` without values of secret variables and without users and queries in URLs."""
-    return _text(text, _values(environment))
+    return _text(text, _Look(_values(environment), queries=True))
 
 
 def names_a_secret(name: str, value: str) -> bool:
@@ -91,23 +98,32 @@ def names_a_secret(name: str, value: str) -> bool:
     return not _BY_VALUE.isdisjoint(words) and _LIKE_A_SECRET.fullmatch(value) is not None
 
 
+@final
+@dataclass(frozen=True)
+class _Look:
+    """What to hide: these values wherever they stand, and the queries of URLs or not."""
+
+    values: tuple[str, ...]
+    queries: bool
+
+
 def _values(environment: Mapping[str, str]) -> tuple[str, ...]:
     """What the secret variables hold, the longest first: one may be part of another."""
     found = {value for name, value in environment.items() if len(value) >= _SHORTEST and names_a_secret(name, value)}
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _redacted(value: Any, values: tuple[str, ...]) -> Any:
+def _redacted(value: Any, look: _Look) -> Any:
     if isinstance(value, Secret):
         return HIDDEN
     if type(value) is str:
-        return _text(value, values)
+        return _text(value, look)
     if type(value) in (list, tuple, set, frozenset):
-        members = [_redacted(member, values) for member in value]
+        members = [_redacted(member, look) for member in value]
         changed = any(new is not old for new, old in zip(members, value, strict=True))
         return type(value)(members) if changed else value
     if isinstance(value, dict):
-        items = {name: _member(name, member, values) for name, member in value.items()}
+        items = {name: _member(name, member, look) for name, member in value.items()}
         if all(items[name] is value[name] for name in value):
             return value
         copy = value.copy()  # keeps the kind of dictionary
@@ -116,15 +132,17 @@ def _redacted(value: Any, values: tuple[str, ...]) -> Any:
     return value
 
 
-def _member(name: object, value: Any, values: tuple[str, ...]) -> Any:
+def _member(name: object, value: Any, look: _Look) -> Any:
     if isinstance(name, str) and type(value) is str and names_a_secret(name, value):
         return HIDDEN
-    return _redacted(value, values)
+    return _redacted(value, look)
 
 
-def _text(text: str, values: tuple[str, ...]) -> str:
-    for value in values:
-        text = text.replace(value, HIDDEN)
-    if "://" in text:
-        text = _QUERY.sub(r"\1", _USER.sub("", text))
-    return text
+def _text(text: str, look: _Look) -> str:
+    hidden = text
+    for value in look.values:
+        hidden = hidden.replace(value, HIDDEN)
+    if "://" in hidden:
+        hidden = _USER.sub("", hidden)
+        hidden = _QUERY.sub(r"\1", hidden) if look.queries else hidden
+    return text if hidden == text else hidden  # the same object: nothing is copied that holds no secret
