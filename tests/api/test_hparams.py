@@ -28,8 +28,8 @@ from leyden.api.hparams import (
 from leyden.api.module import Module
 from leyden.core.attribute_dict import AttributeDict
 from leyden.core.warnings import LeydenWarning
-from leyden.security.redact import Secret
 from leyden.errors import HparamsError
+from leyden.security.redact import Secret
 
 
 class Plain(Module):
