@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 import zlib
@@ -59,9 +60,10 @@ def misbehave(file: File, data: bytes) -> None:
     if data.startswith(b"shrink"):  # as another program could, while the file is mapped
         os.truncate(file.place.path, 1)
         bytes(file.data[-1:])
-    if data.startswith(b"endless"):
-        while True:
-            time.sleep(0.01)  # until the process is ended from outside
+    if data.startswith(b"stuck"):  # as in a function of C that does not come back
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    while data.startswith((b"endless", b"stuck")):
+        time.sleep(0.01)
 
 
 SOURCE = Source("marks", read, (BAD, MILD))

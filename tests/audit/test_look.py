@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from datetime import date
 
 import pytest
@@ -45,6 +46,14 @@ def test_whatever_goes_wrong_is_a_finding_after_what_was_found_before(tmp_path, 
     assert rules(found) == ["LEY901", rule]
     assert says in found[1].message
     assert found[1].blind
+
+
+def test_a_reader_without_an_end_is_interrupted(tmp_path):
+    found = looked(tmp_path / "a", b"endless BAD", seconds=0.05)
+    assert rules(found) == ["LEY901", "LEY003"]
+    assert "it takes over 0.05 seconds" in found[1].message
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
 
 
 def test_one_source_that_fails_does_not_keep_the_next_from_looking(tmp_path):

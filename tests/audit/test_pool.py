@@ -49,13 +49,13 @@ def test_the_last_word_of_a_process_is_told(tmp_path):
 def test_a_file_that_never_ends_is_stopped_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr("leyden.audit.pool._GRACE", 0.0)
     began = time.monotonic()
-    found = answers([jobs(tmp_path, b"endless", b"BAD", seconds=0.2)])
+    found = answers([jobs(tmp_path, b"stuck", b"BAD", seconds=0.2)])
     assert found == [("000", ["LEY003"]), ("001", ["LEY901"])]
     assert time.monotonic() - began < 5
 
 
 def test_an_audit_that_is_given_up_leaves_no_process(tmp_path):
-    made = jobs(tmp_path, b"BAD", *[b"endless"] * 4)
+    made = jobs(tmp_path, b"BAD", *[b"stuck"] * 4)
     with Pool(2, WORKER) as pool:
         running = pool.run([[job] for job in made])
         next(running)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, final
 
 from leyden.audit import suppress
+from leyden.audit.deadline import deadline
 from leyden.audit.finding import Artifact, Budget, File, Finding, LimitError, Limits, Place, Record, Source
 from leyden.audit.fingerprint import Fingerprints
 from leyden.audit.opening import ChangedError, SpecialError, opened
@@ -97,7 +98,12 @@ def _caught(file: File, source: Source, limits: Limits) -> Iterator[Record]:
     """What a reader yields, up to the limit; then what stopped it."""
     left = limits.findings
     try:
-        for record in source.read(file):
+        records = iter(source.read(file))
+        while True:
+            with deadline(file.budget):  # and not while somebody else has the record
+                record = next(records, None)
+            if record is None:
+                return
             if isinstance(record, Finding):
                 left -= 1
                 if left < 0:
