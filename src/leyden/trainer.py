@@ -31,6 +31,7 @@ from leyden.security.policy import Policy
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
+from leyden.strategies.checkpoint_io import without_checkpoint_io
 from leyden.strategies.choose import check_can_run, precision_plugin_in, strategy_for
 from leyden.strategies.precision import plugin_of
 from leyden.strategies.strategy import Strategy
@@ -80,7 +81,7 @@ class Trainer(TrainerViews):
         profiler: "simple", "advanced" or "pytorch".
         detect_anomaly: let autograd find the operation behind a NaN.
         barebones: no logger, no self.log, no checkpoints, progress bar, summary or sanity check.
-        plugins: a precision plugin, in the place of ``precision``.
+        plugins: a precision plugin, for ``precision``, or AsyncCheckpointIO, for ``async_checkpointing``.
         sync_batchnorm: has no effect on one device.
         reload_dataloaders_every_n_epochs: ask for the loaders anew after so many epochs; 0: never.
         default_root_dir: where loggers and checkpoints write (default: the current directory).
@@ -164,6 +165,7 @@ class Trainer(TrainerViews):
             )
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = log_every_n_steps = 0
+        plugins, in_background = without_checkpoint_io(plugins)
         self.settings = resolve(
             accelerator=accelerator,
             strategy=strategy,
@@ -214,7 +216,9 @@ class Trainer(TrainerViews):
         self._position = State()
         self._log = Log(self.settings.device)
         self._hooks = Hooks()
-        self._writer = Writer(checkpoints_in_flight(async_checkpointing), store_for(policy, encryption, self.settings))
+        self._writer = Writer(
+            checkpoints_in_flight(async_checkpointing or in_background), store_for(policy, encryption, self.settings)
+        )
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}
         self._datamodule: DataModule | None = None

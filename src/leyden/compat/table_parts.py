@@ -141,10 +141,15 @@ SERVED: Final[dict[str, dict[str, str]]] = {
     },
     "lightning.pytorch.strategies.strategy": {"Strategy": "leyden.strategies.strategy:Strategy"},
     "lightning.pytorch.plugins": {
+        "AsyncCheckpointIO": "leyden.strategies.checkpoint_io:AsyncCheckpointIO",
         "DoublePrecision": "leyden.strategies.precision:DoublePrecision",
         "HalfPrecision": "leyden.strategies.precision:HalfPrecision",
         "MixedPrecision": "leyden.strategies.precision:MixedPrecision",
         "Precision": "leyden.strategies.precision:Precision",
+    },
+    "lightning.pytorch.plugins.io": {"AsyncCheckpointIO": "leyden.strategies.checkpoint_io:AsyncCheckpointIO"},
+    "lightning.pytorch.plugins.io.async_plugin": {
+        "AsyncCheckpointIO": "leyden.strategies.checkpoint_io:AsyncCheckpointIO"
     },
     "lightning.pytorch.plugins.precision": {
         "DoublePrecision": "leyden.strategies.precision:DoublePrecision",
@@ -209,7 +214,6 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
     "lightning.pytorch.strategies.single_xla": ("SingleDeviceXLAStrategy",),
     "lightning.pytorch.strategies.xla": ("XLAStrategy",),
     "lightning.pytorch.plugins": (
-        "AsyncCheckpointIO",
         "BitsandbytesPrecision",
         "CheckpointIO",
         "ClusterEnvironment",
@@ -232,8 +236,7 @@ LATER: Final[dict[str, tuple[str, ...]]] = {
         "TorchElasticEnvironment",
         "XLAEnvironment",
     ),
-    "lightning.pytorch.plugins.io": ("AsyncCheckpointIO", "CheckpointIO", "TorchCheckpointIO", "XLACheckpointIO"),
-    "lightning.pytorch.plugins.io.async_plugin": ("AsyncCheckpointIO",),
+    "lightning.pytorch.plugins.io": ("CheckpointIO", "TorchCheckpointIO", "XLACheckpointIO"),
     "lightning.pytorch.plugins.io.checkpoint_plugin": ("CheckpointIO",),
     "lightning.pytorch.plugins.io.torch_plugin": ("TorchCheckpointIO",),
     "lightning.pytorch.plugins.io.xla_plugin": ("XLACheckpointIO",),
