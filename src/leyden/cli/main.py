@@ -16,6 +16,7 @@ from leyden.cli.inspect import INSPECT
 from leyden.cli.key import KEY
 from leyden.cli.sign import SIGN
 from leyden.cli.verify import VERIFY
+from leyden.cli.which_models import WHICH_MODELS
 from leyden.errors import LeydenError
 
 COMMANDS: dict[str, Command] = {
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "key": KEY,
     "sign": SIGN,
     "verify": VERIFY,
+    "which-models": WHICH_MODELS,
 }
 
 FAILED = 2  # the command could not do its work; 1 is its answer "no"

@@ -1,0 +1,68 @@
+"""``leyden which-models``: which checkpoints were made where a package was installed."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from leyden.cli.command import Command
+from leyden.cli.mapped import content
+from leyden.errors import LeydenError, SettingsError
+
+HELP = "Find the checkpoints that were made where a package, such as a compromised release, was installed."
+
+
+def arguments(parser: ArgumentParser) -> None:
+    package = "a package, with versions or without: lightning==2.6.3, 'torch<2.10'; may be repeated"
+    parser.add_argument("--package", metavar="PACKAGE", action="append", required=True, help=package)
+    places = "where to look (default: the current directory)"
+    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", default=[Path()], help=places)
+
+
+def run(options: Namespace) -> int:
+    """1 if there are any, 2 if something could not be looked at and none was found, else 0."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    from leyden.wire import envelope
+
+    try:
+        wanted = [Requirement(text) for text in options.package]
+    except InvalidRequirement as error:
+        raise SettingsError(f"--package: {error}. Write it as in a list of requirements: lightning==2.6.3") from None
+    found = silent = unread = 0
+    for path in _files(options.paths):
+        try:
+            data = content(path)
+            if bytes(data[8 : 8 + len(envelope.PREFIX)]) != envelope.PREFIX:
+                continue
+            origin = envelope.read(data, str(path)).origin
+        except (LeydenError, OSError) as error:
+            print(f"{ascii(str(path))[1:-1]}: could not be looked at: {error}")
+            unread += 1
+            continue
+        if origin is None or origin.packages is None:
+            silent += 1
+            continue
+        for requirement in wanted:
+            version, digest = origin.packages.get(canonicalize_name(requirement.name), (None, None))
+            if version is not None and requirement.specifier.contains(version, prereleases=True):
+                made = f"{requirement.name} {version}, RECORD {digest or 'unknown'}, {origin.time}"
+                print(f"{ascii(str(path))[1:-1]}: {made}")
+                found += 1
+    print(f"{found} checkpoints were made with it; {silent} do not say what they were made with.")
+    return 1 if found else 2 if unread else 0
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            for folder, _, names in os.walk(path):
+                yield from (Path(folder, name) for name in sorted(names) if not Path(folder, name).is_symlink())
+        else:
+            yield path
+
+
+WHICH_MODELS = Command(HELP, arguments, run)
