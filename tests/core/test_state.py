@@ -13,6 +13,7 @@ SOMEWHERE = State(
     batches=13,
     step=7,
     stepped=6,
+    step_before=4,
     log_step=5,
     unvalidated=1.5,
     asked=1,

@@ -43,6 +43,13 @@ def test_a_checkpoint_counts_a_batch_as_stepped_after_its_validation(hook: str, 
     assert loops["fit_loop"]["epoch_loop.state_dict"] == {"_batches_that_stepped": stepped}
 
 
+def test_a_checkpoint_counts_the_steps_of_the_run_and_those_of_its_epoch() -> None:
+    loop = loops_of(State(step=7, step_before=4), "on_train_epoch_end")["fit_loop"]
+    steps = loop["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]
+    assert steps["step"] == {"total": {"ready": 7, "completed": 7}, "current": {"ready": 3, "completed": 3}}
+    assert steps["zero_grad"]["current"] == {"ready": 3, "completed": 3, "started": 3}
+
+
 class Model(L.Module):
     def __init__(self) -> None:
         super().__init__()

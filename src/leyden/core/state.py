@@ -26,6 +26,7 @@ class State:
     batches: int = 0  # batches completed in the run
     step: int = 0  # optimizer steps taken (Lightning's global_step)
     stepped: int = 0  # batches after which the optimizer stepped
+    step_before: int = 0  # optimizer steps taken before this epoch
     log_step: int = 0  # the loggers' x axis: batches that had stepped before the current one
     unvalidated: float = 0.0  # seconds trained since the last validation, where validations go by time
     asked: int = 0  # the epoch in which the training loader was asked for

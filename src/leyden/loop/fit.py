@@ -44,6 +44,7 @@ def train_epoch(run: Run) -> None:
         run.renew_data()
         log.open(RunningStage.TRAINING)
         state.at = "batch"
+        state.step_before = state.step
         hooks.on_train_epoch_start()
     if state.at != "epoch_end":  # else: resumed in the hooks below
         train_batches(run)

@@ -62,7 +62,7 @@ def batch_progress(state: State, hook: str | None) -> Progress:
 
 def loops_of(state: State, hook: str | None) -> dict[str, Any]:
     """The ``loops`` entry of a checkpoint that is made in a hook."""
-    steps = Counts(*[state.step] * 4)
+    steps = Progress(Counts(*[state.step] * 4), Counts(*[state.step - state.step_before] * 4))
     batches, epochs, none = batch_progress(state, hook), epoch_progress(state), Progress()
     ready, started, every = ("ready", "completed"), ("ready", "completed", "started"), Counts._fields
     # Lightning counts a batch as stepped only after its validation.
@@ -77,8 +77,8 @@ def loops_of(state: State, hook: str | None) -> dict[str, Any]:
             "epoch_loop.automatic_optimization.state_dict": {},
             "epoch_loop.automatic_optimization.optim_progress": {
                 "optimizer": {
-                    "step": _both(Progress(steps, steps), ready),
-                    "zero_grad": _both(Progress(steps, steps), started),
+                    "step": _both(steps, ready),
+                    "zero_grad": _both(steps, started),
                 }
             },
             "epoch_loop.manual_optimization.state_dict": {},

@@ -15,7 +15,6 @@ DIFFERS = {
     "random": "a resume goes on with the random numbers of the save, not with those that happen to be there",
     "seen.*.epoch_loop.batch_progress.current.*": COUNTS,
     "seen.*.epoch_loop.scheduler_progress.*": COUNTS,
-    "seen.*.optim_progress.optimizer.*.current.*": COUNTS,
 }
 
 
