@@ -92,7 +92,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.integers(min_value=0, max_value=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_plain_values_are_read_as_they_were_written(value, protocol):
     data = pickle.dumps(value, protocol)
     found = read(data)
@@ -166,12 +166,20 @@ PIECES = [
 ]  # fmt: skip
 
 
+def test_a_name_across_the_end_of_a_frame_of_which_cpython_loses_a_part_is_told():
+    # Reading from a file, CPython 3.11 drops what is left of the frame: "xposix" becomes "posix".
+    found = read(b"\x95" + struct.pack("<Q", 2) + b"cxposix\nsystem\n.")
+    assert [event.kind for event in found.events if event.kind is Kind.FRAME] == [Kind.FRAME]
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.sampled_from([b"", b"\x80\x02", b"\x80\x04", b"]", b"((N]"]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 def test_what_cpython_imports_is_among_what_is_told(pieces, start):
     data = start + b"".join(pieces) + b"."
     asked, complete = executed(data)
     found = read(data)
+    if any(event.kind is Kind.FRAME for event in found.events):
+        return  # CPython reads other bytes from a file than from memory then, see below
     assert {mapped(name) for name in asked} <= {mapped(name) for name in found.names}
     if complete:
         assert found.broken is None
@@ -185,7 +193,7 @@ def mapped(name):
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_noise_is_no_error(data):
     found = read(data)
     assert found.stop <= len(data) + 1 or found.broken
