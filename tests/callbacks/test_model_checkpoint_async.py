@@ -9,7 +9,7 @@ from tests.callbacks.scripted import Scripted, batches, files, train
 from tests.callbacks.test_model_checkpoint_resume import HOW, SCORES, ranking, saver
 
 from leyden.callbacks import Callback
-from leyden.checkpoint import background
+from leyden.checkpoint import store
 from leyden.checkpoint.save import write
 from leyden.loggers import Logger
 
@@ -64,13 +64,13 @@ class Full:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
         self.left = at
-        monkeypatch.setattr(background, "write", self)
+        monkeypatch.setattr(store, "write", self)
 
-    def __call__(self, tree, path):
+    def __call__(self, tree, path, *how):
         self.left -= 1
         if self.left < 0:
             raise OSError(errno.ENOSPC, "the disk is full")
-        return write(tree, path)
+        return write(tree, path, *how)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 5])
