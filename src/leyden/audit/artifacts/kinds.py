@@ -53,9 +53,9 @@ _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
 _ZLIB: Final = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _LZMA: Final = b"\x5d\x00\x00"
 
-PICKLES: Final = frozenset((".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".cloudpickle", ".sav"))
+PICKLES: Final = frozenset((".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".cloudpickle"))
 TORCH: Final = frozenset((".pt", ".pth", ".ckpt", ".pt2", ".ptl", ".mar", ".distcp"))
-LOOSE: Final = frozenset((".bin", ".model", ".dat", ".data", ".z", ".tar", ".t7", ".weights", ".metadata"))
+LOOSE: Final = frozenset((".sav", ".bin", ".model", ".dat", ".data", ".z", ".tar", ".t7", ".weights", ".metadata"))
 # What a name promises; a pickle under one of these names is there to pass for something else.
 PROMISES: Final[Mapping[str, frozenset[Kind]]] = {
     ".safetensors": frozenset((Kind.SAFETENSORS,)),

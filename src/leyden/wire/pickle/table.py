@@ -90,6 +90,7 @@ _MODULES: Mapping[str, str] = {
     "numpy._core.numeric": "_frombuffer",
     "numpy.ma.core": "_mareconstruct MaskedArray",
     "numpy.ma": "MaskedArray",
+    "numpy.matrixlib.defmatrix": "matrix",
     "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64 PCG64DXSM",
