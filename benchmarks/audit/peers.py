@@ -1,8 +1,8 @@
 """Prints what picklescan and modelscan find in the same corpus: ``python -m benchmarks.audit.peers PS MS [DIRECTORY]``.
 
-PS and MS are the Pythons of environments that have these scanners. They parse pickles without running them, and see each
-file alone, through their own interface, with their default settings but for ``--strict``. A finding counts; an error
-and a file that was passed over do not, as for their exit codes.
+PS and MS are the Pythons of environments that have these scanners. They parse pickles without running them, and see
+each file alone, through their own interface, with their default settings but for ``--strict``. A finding counts; an
+error and a file that was passed over do not, as for their exit codes.
 """
 
 from __future__ import annotations
