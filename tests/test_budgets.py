@@ -44,7 +44,8 @@ def test_one_self_log_makes_few_calls():
 
 
 def test_callbacks_that_override_nothing_cost_nothing():
-    assert calls(CASE["ten idle callbacks"]) == calls(NO_LOGGING)
+    # Not a call in a batch. What the collector of garbage runs meanwhile may differ by a few in a hundred batches.
+    assert calls(CASE["ten idle callbacks"]) == pytest.approx(calls(NO_LOGGING), abs=0.5)
 
 
 def test_a_progress_bar_makes_few_calls_in_a_batch_that_is_not_drawn(capsys):

@@ -40,7 +40,7 @@ from leyden.loop.progress import IN_BATCH
 from leyden.loop.run import Evaluation, Predictions, Resume, Run, Status
 from leyden.loop.steps import pulls_batches
 from leyden.runtime.modes import torch_modes
-from leyden.runtime.seed import isolate_rng, random_states, restore_random_states
+from leyden.runtime.seed import isolate_rng, random_states, reset_seed, restore_random_states
 from leyden.runtime.signals import interactive, on_sigterm
 from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
@@ -61,6 +61,7 @@ from leyden.snapshot import (
     training_part,
 )
 from leyden.sources import Source, train_data
+from leyden.strategies.parallel import ParallelStrategy
 
 if TYPE_CHECKING:
     from leyden.trainer import Trainer
@@ -175,6 +176,8 @@ class Session:
     def set_up(self) -> dict[str, Any] | None:
         """Everything up to the module standing on its device with its weights; returns the checkpoint read."""
         self._is_set_up = True
+        if isinstance(self.trainer.strategy, ParallelStrategy):  # all processes begin with the same numbers
+            reset_seed()
         for owner in (self.datamodule, self.module):
             if owner is not None:
                 self._call("prepare_data", owner.prepare_data)

@@ -24,7 +24,10 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """What each framework answered to each program that this session tests: one process per framework, side by side."""
     items = (getattr(item, "callspec", None) for item in request.session.items)
     wanted = sorted({spec.params["program"] for spec in items if spec is not None and "program" in spec.params})
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("PL_")
+    }  # of other tests' seeds
+    environment = inherited | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
     folders = {name: tmp_path_factory.mktemp(name) for name in FRAMEWORKS}
     runs = {
         name: subprocess.Popen(

@@ -15,7 +15,11 @@ def program(L: Any, out: Path) -> dict[str, Any]:
         "plain": {},
         "accumulated": {"accumulate_grad_batches": 3},
         "found": {"strategy": "ddp_find_unused_parameters_true"},
+        "seeded": {},
     }.items():
+        if name == "seeded":
+            L.seed_everything(7, verbose=False)
+            torch.rand(1)  # taken back when the processes are set up
         recorder = kit.Recorder(L)
         module = recorder.watch(kit.module_class(L), "M", only=("training_step", "on_validation_batch_end"))()
         settings = {"strategy": "ddp", "max_epochs": 2, "use_distributed_sampler": False} | settings
