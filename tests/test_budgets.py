@@ -69,8 +69,9 @@ from leyden import Callback, DataModule, Module, Trainer
 print((time.process_time() - between) / (between - start))
 """
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
-    assert float(output.stdout) < 0.3
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, check=True, capture_output=True, text=True, env=environment) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.3  # whatever else the machine does only adds to it
 
 
 # The counters themselves, on a loop whose calls are known.

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar, cast
 from torch import Tensor
 
 from leyden.api.hparams import SPREAD
-from leyden.api.hparams_yaml import load_hparams_csv, load_hparams_yaml
 from leyden.checkpoint.fill import fill
 from leyden.checkpoint.load import MapLocation, load
 from leyden.checkpoint.objects import HYPERPARAMETERS, Unrestored
@@ -181,6 +180,8 @@ def _strange(name: str, lost: Unrestored, cls: type, where: str) -> TrustError:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    from leyden.api.hparams_yaml import load_hparams_csv, load_hparams_yaml  # here: YAML is slow to import
+
     match path.suffix.lower():
         case ".yaml" | ".yml":
             return load_hparams_yaml(path)

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from leyden.api.hparams_yaml import save_hparams_yaml
 from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
 from leyden.loggers.files import append_private, next_version, set_aside
@@ -43,6 +42,8 @@ class ExperimentWriter:
     def log_hparams(self, params: Mapping[str, Any]) -> None:
         """Write hyperparameters; later values of a name replace earlier ones."""
         self.hparams.update(params)
+        from leyden.api.hparams_yaml import save_hparams_yaml  # here: YAML is slow to import
+
         save_hparams_yaml(Path(self.log_dir, self.NAME_HPARAMS_FILE), self.hparams)
 
     def log_metrics(self, metrics_dict: Mapping[str, Any], step: int | None = None) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from leyden._torch import hparams_summaries
-from leyden.api.hparams_yaml import dump_hparams
 from leyden.api.module import Module
 from leyden.core.described import described
 from leyden.core.packages import installed, require
@@ -220,6 +219,8 @@ class TensorBoardLogger(Logger):
             return
         if self._experiment is not None:
             self._experiment.flush()
+        from leyden.api.hparams_yaml import dump_hparams  # here: YAML is slow to import
+
         text = dump_hparams(self.hparams)
         if text == self._written:
             return
