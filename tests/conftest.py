@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 
@@ -13,3 +15,11 @@ def _keys_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> object:
         patch.delenv("LEYDEN_KEY", raising=False)
         patch.delenv("LEYDEN_POLICY", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_seed_of_another_test() -> object:
+    """``seed_everything`` leaves the seed in the environment, where runs for several processes find it."""
+    yield
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        os.environ.pop(name, None)
