@@ -1,0 +1,171 @@
+"""What a rule is shown of a program: calls with their arguments, names in use, assignments, classes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, final
+
+from leyden.audit.code.origins import Origin, origin_of
+from leyden.audit.code.resolve import NOTHING, Resolver
+from leyden.audit.code.scopes import Scope
+from leyden.audit.finding import Rule, Severity
+
+_WIDEST: Final = 200  # expressions inside an argument that are looked at for where it comes from
+
+
+@final
+@dataclass(frozen=True)
+class Hit:
+    """What a check found, before it is placed: the rule, and what there is to say here."""
+
+    rule: Rule
+    message: str
+    severity: Severity | None = None
+    node: ast.expr | ast.stmt | None = None  # where it differs from the node that was checked
+
+
+@final
+@dataclass(frozen=True)
+class Value:
+    """An expression where it stands."""
+
+    node: ast.expr
+    scope: Scope
+    resolver: Resolver
+
+    def paths(self) -> tuple[str, ...]:
+        """What it may name."""
+        return self.resolver.paths(self.node, self.scope)
+
+    def constant(self) -> Any:
+        """The constant that it is, or NOTHING."""
+        return self.resolver.constant(self.node, self.scope)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.constant() is not NOTHING
+
+    def text(self) -> str:
+        """The text that it is, or an empty one."""
+        value = self.constant()
+        return value if isinstance(value, str) else ""
+
+    def begins(self) -> str:
+        """The text that it is known to begin with: of a constant, an f-string, a sum, a format."""
+        match self.resolver.literal(self.node, self.scope):
+            case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+                return text
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
+                return Value(left, self.scope, self.resolver).begins()
+            case ast.Call(func=ast.Attribute(value=owner, attr="format")):
+                return Value(owner, self.scope, self.resolver).begins()
+            case _:
+                return self.text()
+
+    def origin(self) -> Origin | None:
+        """The least trusted one that takes part in deciding what this is; None where nothing says so."""
+        found: Origin | None = None
+        for node in self._inside():
+            for path in self.resolver.paths(node, self.scope):
+                origin = origin_of(path)
+                if origin is not None and (found is None or origin > found):
+                    found = origin
+        return found
+
+    def parts(self) -> Iterator[Value]:
+        """The members of a list, tuple or set that is written out, else the value itself."""
+        literal = self.resolver.literal(self.node, self.scope)
+        if isinstance(literal, (ast.List, ast.Tuple, ast.Set)):
+            yield from (Value(node, self.scope, self.resolver) for node in literal.elts)
+        else:
+            yield self
+
+    def _inside(self) -> Iterator[ast.expr]:
+        """The expression, its parts, and those of the expressions that its names are bound to alone."""
+        pending: list[tuple[ast.AST, int]] = [(self.node, 0)]
+        for _ in range(_WIDEST):
+            if not pending:
+                return
+            node, depth = pending.pop()
+            if isinstance(node, ast.expr):
+                yield node
+            if isinstance(node, ast.Name) and depth < 4:
+                literal = self.resolver.literal(node, self.scope)
+                if literal is not node:
+                    pending.append((literal, depth + 1))
+            # A path says all about an attribute or a subscript; the index does not decide what is in there.
+            inner = [node.value] if isinstance(node, (ast.Attribute, ast.Subscript)) else ast.iter_child_nodes(node)
+            pending.extend((child, depth) for child in inner)
+
+
+@final
+@dataclass(frozen=True)
+class Call:
+    """A call of what ``path`` names. ``bound`` are arguments that come before those of ``node``'s own."""
+
+    node: ast.Call
+    path: str
+    scope: Scope
+    resolver: Resolver
+    args: Sequence[ast.expr]
+
+    @property
+    def method(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    def argument(self, position: int | None, *names: str) -> Value | None:
+        """The argument at a position (from 0; None where it has to be named) or of one of these names."""
+        for keyword in self.node.keywords:
+            if keyword.arg in names:
+                return self._value(keyword.value)
+            if keyword.arg is None and (value := self._unpacked(keyword.value, names)) is not None:
+                return self._value(value)
+        if position is not None and position < len(self.args):
+            before = self.args[: position + 1]
+            if not any(isinstance(one, ast.Starred) for one in before):
+                return self._value(self.args[position])
+        return None
+
+    def says(self, position: int | None, *names: str) -> Any:
+        """The constant that an argument is; NOTHING where it is not given or not known."""
+        value = self.argument(position, *names)
+        return NOTHING if value is None else value.constant()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are arguments that nobody can see here."""
+        return any(
+            keyword.arg is None and not self._written_out(keyword.value) for keyword in self.node.keywords
+        ) or any(isinstance(one, ast.Starred) for one in self.args)
+
+    def keywords(self) -> Iterator[tuple[str, Value]]:
+        """Arguments that are given by name."""
+        for keyword in self.node.keywords:
+            if keyword.arg is not None:
+                yield keyword.arg, self._value(keyword.value)
+
+    def _value(self, node: ast.expr) -> Value:
+        return Value(node, self.scope, self.resolver)
+
+    def _written_out(self, node: ast.expr) -> bool:
+        literal = self.resolver.literal(node, self.scope)
+        return isinstance(literal, ast.Dict) or (
+            isinstance(literal, ast.Call) and self.resolver.paths(literal.func, self.scope) == ("builtins.dict",)
+        )
+
+    def _unpacked(self, node: ast.expr, names: Sequence[str]) -> ast.expr | None:
+        match self.resolver.literal(node, self.scope):
+            case ast.Dict(keys=keys, values=values):
+                pairs = zip(keys, values, strict=True)
+                return next(
+                    (value for key, value in pairs if isinstance(key, ast.Constant) and key.value in names), None
+                )
+            case ast.Call(keywords=keywords) if self._written_out(node):
+                return next((keyword.value for keyword in keywords if keyword.arg in names), None)
+            case _:
+                return None
+
+
+Check: TypeAlias = Callable[[Call], "Iterator[Hit]"]

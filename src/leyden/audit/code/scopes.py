@@ -1,0 +1,257 @@
+"""What each name of a program may stand for: imports, and the expressions that are bound to it, scope by scope.
+
+Flow is not followed: a name stands for all that is bound to it anywhere in its scope.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias, final
+
+from leyden.audit.finding import Budget
+
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
+_NESTED: Final = 60  # scopes inside scopes
+_OFTEN: Final = 1_000  # nodes between two looks at the clock
+_LEAVES: Final = frozenset((
+    ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal,
+    *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
+    *ast.boolop.__subclasses__(),
+))  # fmt: skip
+_USED: Final = frozenset((ast.Call, ast.Attribute, ast.Name, ast.Dict, ast.Assign, ast.AnnAssign, ast.Compare))
+_BINDING: Final = frozenset((
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
+    ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem,
+    ast.ExceptHandler, ast.MatchAs, ast.MatchStar,
+))  # fmt: skip
+
+
+@final
+@dataclass(frozen=True)
+class Imported:
+    """A module or a member of one, by its dotted path."""
+
+    path: str
+
+
+@final
+@dataclass(frozen=True)
+class Element:
+    """Something inside what an expression stands for: what a loop or an unpacking takes out of it."""
+
+    of: ast.expr
+
+
+@final
+@dataclass(frozen=True)
+class Made:
+    """An object of the class that an expression names: an annotated parameter."""
+
+    kind: ast.expr
+
+
+@final
+@dataclass(frozen=True)
+class Receiver:
+    """The first parameter of a method: an object of the class, or the class itself."""
+
+    cls: Scope
+    is_class: bool
+
+
+@final
+@dataclass(frozen=True)
+class Unknown:
+    """A value that nothing here says anything about."""
+
+
+Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Unknown"
+UNKNOWN: Final = Unknown()
+
+
+@final
+@dataclass
+class Scope:
+    """A module, a class or a function. ``attributes`` are what methods of a class set on their first parameter."""
+
+    node: ast.Module | ast.ClassDef | Function
+    parent: Scope | None
+    names: dict[str, list[Binding]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)  # modules of which everything is imported
+    attributes: dict[str, list[Binding]] = field(default_factory=dict)
+
+    @property
+    def is_class(self) -> bool:
+        return isinstance(self.node, ast.ClassDef)
+
+    def bind(self, name: str, value: Binding) -> None:
+        self.names.setdefault(name, []).append(value)
+
+    def find(self, name: str) -> tuple[Sequence[Binding], Scope] | None:
+        """What a name used in this scope is bound to, and the scope that binds it; None where it is bound nowhere."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names and (scope is self or not scope.is_class):
+                return scope.names[name], scope
+            scope = scope.parent
+        return None
+
+
+@final
+class Used(NamedTuple):
+    """A node that rules look at, and the scope that it stands in."""
+
+    node: ast.expr | ast.stmt
+    scope: Scope
+
+
+def scoped(tree: ast.Module, package: str, budget: Budget) -> list[Used]:
+    """All nodes that rules look at, in their order, with scopes in which everything is bound.
+
+    ``package`` is where relative imports start from; it may be any text that no package is called.
+    """
+    walk = _Walk(package, budget)
+    walk.inside(tree.body, Scope(tree, None))
+    return walk.used
+
+
+@final
+class _Walk:
+    """One pass over a tree. It costs most after the parser, so it tells nodes by their type."""
+
+    def __init__(self, package: str, budget: Budget) -> None:
+        self.used: list[Used] = []
+        self._package = package
+        self._budget = budget
+        self._count = 0
+        self._depth = 0
+
+    def inside(self, body: Sequence[ast.AST], scope: Scope) -> None:
+        self._depth += 1
+        if self._depth > _NESTED:
+            raise RecursionError
+        for node in body:
+            self.node(node, scope)
+        self._depth -= 1
+
+    def node(self, node: ast.AST, scope: Scope) -> None:
+        kind = type(node)
+        if kind in _LEAVES:
+            return
+        self._count += 1
+        if self._count % _OFTEN == 0:
+            self._budget.take()
+        if kind in _USED:
+            self.used.append(Used(node, scope))  # type: ignore[arg-type]  # the table has expressions and statements alone
+            if kind is ast.Name:
+                return
+        if kind in _BINDING and self._bound(node, scope):
+            return
+        for name in kind._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                for child in value:
+                    if isinstance(child, ast.AST):
+                        self.node(child, scope)
+            elif isinstance(value, ast.AST):
+                self.node(value, scope)
+
+    def _bound(self, node: ast.AST, scope: Scope) -> bool:
+        """Bind what a node binds; True where that has looked at all that is in the node."""
+        match node:
+            case ast.Import():
+                for name in node.names:
+                    scope.bind(name.asname or name.name.partition(".")[0], _imported(name))
+            case ast.ImportFrom():
+                self._from(node, scope)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                self._function(node, scope)
+                return True
+            case ast.ClassDef():
+                self._class(node, scope)
+                return True
+            case ast.Assign():
+                for target in node.targets:
+                    _bind(target, node.value, scope)
+            case ast.AnnAssign() if node.value is not None:
+                _bind(node.target, node.value, scope)
+            case ast.AugAssign():
+                _bind(node.target, UNKNOWN, scope)
+            case ast.NamedExpr():
+                _bind(node.target, node.value, scope)
+            case ast.For() | ast.AsyncFor() | ast.comprehension():
+                _bind(node.target, Element(node.iter), scope)
+            case ast.withitem() if node.optional_vars is not None:
+                _bind(node.optional_vars, node.context_expr, scope)
+            case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name is not None:
+                scope.bind(node.name, UNKNOWN)
+            case _:
+                pass
+        return False
+
+    def _from(self, node: ast.ImportFrom, scope: Scope) -> None:
+        module = node.module or ""
+        if node.level:
+            module = f"{self._package}.{module}".rstrip(".")
+        for name in node.names:
+            if name.name == "*":
+                scope.stars.append(module)
+            else:
+                scope.bind(name.asname or name.name, Imported(f"{module}.{name.name}"))
+
+    def _function(self, node: Function, scope: Scope) -> None:
+        if not isinstance(node, ast.Lambda):
+            scope.bind(node.name, UNKNOWN)
+            for decorator in node.decorator_list:
+                self.node(decorator, scope)
+        inner = Scope(node, scope)
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        rest = [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
+        for parameter in (*parameters, *rest):
+            inner.bind(parameter.arg, UNKNOWN if parameter.annotation is None else Made(parameter.annotation))
+        if scope.is_class and parameters and not isinstance(node, ast.Lambda):
+            kinds = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
+            if "staticmethod" not in kinds:
+                inner.names[parameters[0].arg] = [Receiver(scope, "classmethod" in kinds)]
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                self.node(default, scope)
+        self.inside(node.body if isinstance(node.body, list) else [node.body], inner)
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        scope.bind(node.name, node)
+        for part in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
+            self.node(part, scope)
+        self.inside(node.body, Scope(node, scope))
+
+
+def _imported(name: ast.alias) -> Imported:
+    return Imported(name.name if name.asname else name.name.partition(".")[0])
+
+
+def _bind(target: ast.expr, value: Binding, scope: Scope) -> None:
+    match target:
+        case ast.Name():
+            scope.bind(target.id, value)
+        case ast.Tuple() | ast.List():
+            for part, bound in _pairs(target.elts, value):
+                _bind(part, bound, scope)
+        case ast.Starred():
+            _bind(target.value, UNKNOWN, scope)
+        case ast.Attribute(value=ast.Name(id=name)):
+            for binding in scope.names.get(name, ()):
+                if isinstance(binding, Receiver):
+                    binding.cls.attributes.setdefault(target.attr, []).append(value)
+        case _:
+            pass
+
+
+def _pairs(targets: Sequence[ast.expr], value: Binding) -> Iterator[tuple[ast.expr, Binding]]:
+    """Each target with what it gets: part by part where both sides are written out."""
+    if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets):
+        yield from zip(targets, value.elts, strict=True)
+        return
+    for target in targets:
+        yield target, Element(value) if isinstance(value, ast.expr) else UNKNOWN

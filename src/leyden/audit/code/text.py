@@ -1,0 +1,111 @@
+"""A Python file or a notebook as syntax trees; nothing in it is compiled or run."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, final
+
+from leyden.audit.code.notebook import cells, without_magics
+from leyden.audit.finding import File, LimitError, Place
+
+LARGEST: Final = 8 << 20  # bytes of Python; generated tables reach one or two
+_LARGEST_NOTEBOOK: Final = 256 << 20
+
+
+@final
+@dataclass(frozen=True)
+class Unit:
+    """Code that shares one module scope: a file, or all cells of a notebook.
+
+    ``lines`` are those of ``tree``; ``cells`` are, for a notebook, the first line of each cell and its name.
+    """
+
+    tree: ast.Module
+    lines: Sequence[str]
+    place: Place
+    cells: Sequence[tuple[int, str]] = ()
+
+    def place_of(self, node: ast.expr | ast.stmt) -> Place:
+        """Where a node stands: in a notebook, with the line inside its cell."""
+        line, last = node.lineno, node.end_lineno or node.lineno
+        name, first = self._cell(line)
+        if name:
+            return self.place.within(name).at_line(line - first + 1, node.col_offset + 1, last - first + 1)
+        return self.place.at_line(line, node.col_offset + 1, last)
+
+    def snippet(self, node: ast.expr | ast.stmt) -> str:
+        """The first line of a node as it is written."""
+        return self.lines[node.lineno - 1].strip() if node.lineno <= len(self.lines) else ""
+
+    def _cell(self, line: int) -> tuple[str, int]:
+        found = ("", 1)
+        for first, name in self.cells:
+            if first > line:
+                break
+            found = (name, first)
+        return found
+
+
+@final
+class UnparsedError(Exception):
+    """Code that no parser of this Python takes; the message says where and why."""
+
+
+def parsed(file: File) -> Unit:
+    """The code in a file; UnparsedError or LimitError where it cannot be looked at."""
+    if file.name.endswith(".ipynb"):
+        return _notebook(file)
+    if len(file.data) > LARGEST:
+        raise LimitError(f"it is Python of over {LARGEST:,} bytes")
+    source = bytes(file.data)
+    # The parser reads the encoding as Python would; lines are shown as they are decoded most often.
+    return Unit(_tree(source), str(source, "utf-8", "replace").splitlines(), file.place)
+
+
+def _notebook(file: File) -> Unit:
+    if len(file.data) > _LARGEST_NOTEBOOK:
+        raise LimitError(f"it is a notebook of over {_LARGEST_NOTEBOOK:,} bytes")
+    lines: list[str] = []
+    starts: list[tuple[int, str]] = []
+    body: list[ast.stmt] = []
+    for number, text in _cells(file):
+        first = len(lines) + 1
+        tree = _cell(number, text)
+        ast.increment_lineno(tree, first - 1)
+        starts.append((first, f"cell {number}"))
+        lines.extend(text.splitlines() or [""])
+        body.extend(tree.body)
+    return Unit(ast.Module(body, []), lines, file.place, starts)
+
+
+def _cell(number: int, text: str) -> ast.Module:
+    try:
+        return _tree(text)
+    except UnparsedError:  # with magics, which cannot be told from a line that begins with an operator
+        pass
+    try:
+        return _tree(without_magics(text))
+    except UnparsedError as error:
+        raise UnparsedError(f"Cell {number}: {error}") from None
+
+
+def _cells(file: File) -> Iterator[tuple[int, str]]:
+    try:
+        yield from cells(file.data)
+    except (ValueError, RecursionError) as error:
+        raise UnparsedError(f"It is no notebook: {error}") from None
+
+
+def _tree(source: bytes | str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the compiler would say about escapes is the author's business
+            return ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise UnparsedError(f"{getattr(error, 'msg', None) or error}" + (f" (line {line})" if line else "")) from None
+    except (RecursionError, MemoryError):  # the parser's own words for code that is nested too deep
+        raise UnparsedError("it is nested too deep") from None

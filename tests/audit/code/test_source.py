@@ -1,0 +1,136 @@
+"""Which files are code, where their findings stand, and what cannot be looked at."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.audit.code.programs import found, rules
+
+from leyden.audit.code.inspection import inspect
+from leyden.audit.code.scopes import scoped
+from leyden.audit.code.text import LARGEST, parsed
+from leyden.audit.finding import Budget, File, LimitError, Limits, Place
+
+LOAD = "import torch\ntorch.load(path, weights_only=False)\n"
+
+
+def notebook(*cells: str | list[str], **more: object) -> bytes:
+    listed = [{"cell_type": "code", "source": cell, "outputs": [], "metadata": {}} for cell in cells]
+    return json.dumps({"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "#"}, *listed]} | more).encode()
+
+
+@pytest.mark.parametrize("name", ["a.py", "A.PY", "a.pyw", "a.pyi"])
+def test_python_is_known_by_its_name(name):
+    assert rules(LOAD, name) == ["LEY201"]
+
+
+def test_a_script_is_known_by_its_first_line():
+    assert rules("#!/usr/bin/env python3\n" + LOAD, "bin/train") == ["LEY201"]
+    assert rules(LOAD, "train") == []
+
+
+def test_a_finding_stands_at_its_call():
+    (finding,) = found("import torch\n\nx = [\n  torch.load(\n    path,\n    weights_only=False)]\n")
+    assert (finding.place.line, finding.place.column, finding.place.last_line) == (4, 3, 6)
+    assert finding.snippet == "torch.load("
+
+
+def test_cells_of_a_notebook_share_their_names_and_lines_count_within_a_cell():
+    (finding,) = found(
+        notebook("import torch\n", ["%matplotlib inline\n", "!pip list\n", "torch.load(p, weights_only=False)"]),
+        "a.ipynb",
+    )
+    assert (finding.rule, finding.place.inside, finding.place.line) == ("LEY201", ("cell 3",), 3)
+    assert finding.snippet == "torch.load(p, weights_only=False)"
+
+
+def test_the_older_form_of_notebooks_is_read():
+    old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": LOAD}]}]}
+    assert rules(json.dumps(old), "a.ipynb") == ["LEY201"]
+
+
+def test_a_cell_in_another_language_is_left_alone_and_a_timed_one_is_not():
+    assert rules(notebook("%%bash\nrm -rf x; import torch"), "a.ipynb") == []
+    assert rules(notebook("%%time\n" + LOAD), "a.ipynb") == ["LEY201"]
+    assert rules(notebook("import torch\nx = ('%s'\n  % torch.load(p, weights_only=False))"), "a.ipynb") == ["LEY201"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("import torch\nprint 'x'\n", "a.py"),
+        ("import torch\nif x:\n\ttorch.load(p)\n        y\n", "a.py"),
+        ("import torch\n" + "(" * 5_000, "a.py"),
+        ("import torch\n" + "-" * 200_000 + "1", "a.py"),
+        (b"# coding: nothing\nimport torch\n", "a.py"),
+        (b"import torch\n\0", "a.py"),
+        (b"import torch\n\xff\xfe", "a.py"),
+        ("{torch", "a.ipynb"),
+        ("[1]  # torch", "a.ipynb"),
+        ('{"cells": 5, "torch": 1}', "a.ipynb"),
+        ('{"cells": [{"cell_type": "code", "source": 7}], "torch": 1}', "a.ipynb"),
+        ('{"torch": ' * 50_000, "a.ipynb"),
+        (notebook("import torch\nthis is no python"), "a.ipynb"),
+    ],
+)
+def test_what_cannot_be_parsed_is_one_blind_finding(text, name):
+    (finding,) = found(text, name)
+    assert (finding.rule, finding.blind) == ("LEY200", True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
+def test_other_encodings_are_read_as_python_reads_them(encoding):
+    text = f"# coding: {encoding}\n# ä\n" + LOAD
+    told = rules(text.encode(encoding))
+    assert told == (["LEY200"] if encoding == "utf-16" else ["LEY201"])
+
+
+def test_a_name_in_other_letters_is_the_same_name():
+    assert rules("import torch\ntorch.ｌｏａｄ(p, weights_only=False)") == ["LEY201"]
+
+
+def test_code_beyond_the_limits_costs_no_more_than_them():
+    with pytest.raises(LimitError):
+        found("import torch\n" + "x = 1\n" * (LARGEST // 6 + 1))
+    slow = Budget(Limits(seconds=0))
+    with pytest.raises(LimitError):
+        scoped(
+            parsed(File(Place("a.py"), memoryview(b"import torch\n" + b"x = y\n" * 2_000), Budget())).tree, "a", slow
+        )
+
+
+def test_functions_inside_functions_without_end_are_too_deep():
+    text = "import torch\n" + "lambda: (" * 70 + "0" + ")" * 70
+    with pytest.raises(RecursionError):
+        found(text)
+
+
+def test_a_secret_is_not_repeated_in_the_report():
+    (finding,) = found("import torch\nconnect('db', password='hunter2-Xy7qpt')")
+    assert finding.rule == "LEY264"
+    assert "hunter2" not in repr(finding)
+    assert finding.snippet == "connect('db', password='…')"
+
+
+def test_the_quick_look_before_parsing_passes_over_nothing():
+    """The package, its tests, and programs that are found are told the same with it and without it."""
+    root = Path(__file__).resolve().parents[3]
+    differing = []
+    for path in [*(root / "src").rglob("*.py"), *(root / "tests" / "compat").rglob("*.py")]:
+        data = path.read_bytes()
+        file = File(Place(str(path)), memoryview(data), Budget())
+        whole = {(hit.rule.id, at.lineno) for at, hit in inspect(scoped(parsed(file).tree, path.stem, Budget()))}
+        if {(finding.rule, finding.place.line) for finding in found(data, str(path))} != whole:
+            differing.append(path.name)
+    assert differing == []
+
+
+def test_an_audit_of_models_alone_parses_no_python():
+    program = (
+        "import sys; from leyden.audit.sources import SOURCES; sys.exit('leyden.audit.code.inspection' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
