@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from leyden.audit.fix.tensors import Device, Dtype, Parameter, Size, Tensor, Version, adapters, elements
+from leyden.audit.fix.tensors import adapters, elements
 from leyden.errors import EncodeError, FormatError
+from leyden.wire.legacy.described import Device, Dtype, Parameter, Size, Tensor, Version
 from leyden.wire.tree import decode, encode
 
 CONTENT = memoryview(bytes(range(24)))

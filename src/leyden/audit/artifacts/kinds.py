@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from leyden.audit.artifacts import onnx, zip_parts
+from leyden.audit.artifacts import onnx
 from leyden.audit.finding import File
+from leyden.wire import zip_parts
 from leyden.wire.safetensors import LARGEST_HEADER
 
 HEAD: Final = 4096  # bytes that are enough to tell

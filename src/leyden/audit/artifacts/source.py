@@ -13,12 +13,12 @@ from leyden.audit.artifacts.onnx import read_onnx
 from leyden.audit.artifacts.streams import maybe_pickle, read_pickles
 from leyden.audit.artifacts.tars import read_tar
 from leyden.audit.artifacts.tensors import read_safetensors
-from leyden.audit.artifacts.zip_parts import end_of
 from leyden.audit.artifacts.zips import read_zip
 from leyden.audit.finding import File, LimitError, Record, Source
 from leyden.audit.rules.artifacts import ARTIFACTS, MISLABELLED, OPAQUE, TRAILING, UNKNOWN_FORMAT
 from leyden.audit.rules.engine import DAMAGED
 from leyden.errors import FormatError
+from leyden.wire.zip_parts import end_of
 
 _LARGEST_TEXT: Final = 1 << 20
 _UNPACKERS: Final[dict[Kind, Callable[[File], tuple[bytes, int]]]] = {

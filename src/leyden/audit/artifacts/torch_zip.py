@@ -10,12 +10,12 @@ from typing import Final, final
 
 from leyden.audit.artifacts import lightning, unpack
 from leyden.audit.artifacts.pickles import judge, read_pickle
-from leyden.audit.artifacts.zip_parts import ENCRYPTED, Member
 from leyden.audit.finding import File, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, STORAGE, TORCHSCRIPT, TRAILING
 from leyden.wire.pickle.nodes import Name
 from leyden.wire.pickle.storages import storages
 from leyden.wire.pickle.table import is_harmless
+from leyden.wire.zip_parts import ENCRYPTED, Member
 
 _LARGEST_CHECKED: Final = 16 << 20
 _SCRIPT_MODULE: Final = "torch.jit._pickle"

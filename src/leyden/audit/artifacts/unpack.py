@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from leyden.audit.finding import Budget
 from leyden.errors import FormatError
+from leyden.wire.inflate import RAW
+from leyden.wire.inflate import inflate as inflate_within
 
 _STEP: Final = 1 << 20
 _IN: Final = 1 << 16
@@ -29,7 +30,7 @@ class _Machine(Protocol):
 
 def inflate(data: memoryview, budget: Budget, most: int | None = None) -> bytes:
     """What a deflated member of a zip archive holds, or its first ``most`` bytes."""
-    return _zlib(data, budget, -15, most)[0]
+    return _zlib(data, budget, RAW, most)[0]
 
 
 def unzlib(data: memoryview, budget: Budget) -> tuple[bytes, int]:
@@ -48,27 +49,8 @@ def ungzip(data: memoryview, budget: Budget) -> tuple[bytes, int]:
 
 
 def _zlib(data: memoryview, budget: Budget, window: int, most: int | None) -> tuple[bytes, int]:
-    machine = zlib.decompressobj(window)
-    parts: list[bytes] = []
-    total = at = 0
-    pending = b""
-    try:
-        while not machine.eof and (most is None or total < most):
-            if not pending:
-                pending = bytes(data[at : at + _IN])
-                at += len(pending)
-            part = machine.decompress(pending, min(_STEP, most - total) if most else _STEP)
-            pending = machine.unconsumed_tail
-            if not part and not pending and at >= len(data):
-                break
-            budget.take(len(part))
-            total += len(part)
-            parts.append(part)
-    except zlib.error as error:
-        raise FormatError(f"compressed data is damaged: {error}") from None
-    if most is None and not machine.eof:
-        raise FormatError("compressed data ends too early")
-    return b"".join(parts), len(machine.unused_data) + max(0, len(data) - at)
+    content, rest = inflate_within(data, budget.take, window, most)
+    return bytes(content), rest
 
 
 def unbzip2(data: memoryview, budget: Budget) -> bytes:

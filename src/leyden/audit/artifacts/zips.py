@@ -11,11 +11,11 @@ from leyden.audit.artifacts.keras import read_config
 from leyden.audit.artifacts.kinds import HEAD, Kind, identify, is_model_name, may_be_pickle, suffix
 from leyden.audit.artifacts.paths import escapes
 from leyden.audit.artifacts.streams import promising
-from leyden.audit.artifacts.zip_parts import ENCRYPTED, END, Archive, Member, end_of, parse
 from leyden.audit.finding import Artifact, File, Reader, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, ESCAPES, NATIVE_CODE, ODD_CONTAINER, OPAQUE
 from leyden.audit.rules.engine import DAMAGED
 from leyden.errors import FormatError
+from leyden.wire.zip_parts import ENCRYPTED, END, Archive, Member, end_of, parse
 
 MOST_ODDITIES: Final = 20
 _BOMB_BYTES: Final = 16 << 20

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
 from leyden.wire.decode import Decoder
 from leyden.wire.encode import Encoder
 from leyden.wire.envelope import Leaf
-from leyden.wire.safetensors import BITS
+from leyden.wire.legacy.described import AttributeDict, Device, Dtype, Parameter, Size, Tensor, Version
 from leyden.wire.strict_json import Json
 from leyden.wire.values import Adapter
 
@@ -35,91 +34,16 @@ DTYPES: Final[Mapping[str, str | None]] = {
     "float64": "F64",
     "complex64": "C64",
     "complex128": None,
-}
-STORAGES: Final[Mapping[str, str]] = {
-    "BFloat16Storage": "bfloat16",
-    "BoolStorage": "bool",
-    "ByteStorage": "uint8",
-    "CharStorage": "int8",
-    "ComplexDoubleStorage": "complex128",
-    "ComplexFloatStorage": "complex64",
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "IntStorage": "int32",
-    "LongStorage": "int64",
-    "ShortStorage": "int16",
+    "complex32": None,
+    "float8_e8m0fnu": None,
+    "float4_e2m1fn_x2": None,
+    "bits8": None,
+    "bits16": None,
 }
 # How memoryview calls elements of so many bytes; elements of 16 bytes are taken as pairs.
 _CASTS: Final[Mapping[int, Literal["B", "H", "I", "Q"]]] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 Content: TypeAlias = Callable[[str], memoryview]  # the bytes of a storage, by its key
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Tensor:
-    """A view of a storage."""
-
-    storage: str
-    dtype: str
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    offset: int  # in elements
-
-    @property
-    def numel(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def itemsize(self) -> int:
-        stored = DTYPES[self.dtype]
-        return 16 if stored is None else BITS[stored] // 8
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Parameter:
-    """A tensor that is trained."""
-
-    data: Tensor
-    requires_grad: bool
-
-
-@final
-@dataclass(frozen=True)
-class Dtype:
-    """The type of a tensor's elements as a value of its own."""
-
-    name: str
-
-
-@final
-@dataclass(frozen=True)
-class Device:
-    """A device, such as ``cuda:0``."""
-
-    name: str
-
-
-@final
-@dataclass(frozen=True)
-class Version:
-    """A version of torch."""
-
-    text: str
-
-
-@final
-@dataclass(frozen=True)
-class Size:
-    """The shape of a tensor as a value of its own."""
-
-    lengths: tuple[int, ...]
-
-
-class AttributeDict(dict[str, object]):
-    """Lightning's dictionary of hyperparameters."""
 
 
 def elements(tensor: Tensor, content: memoryview) -> Iterator[memoryview]:
