@@ -58,6 +58,11 @@ def workers_run(loader: Any) -> bool:
     return isinstance(loader, DataLoader) and loader.persistent_workers and loader._iterator is not None
 
 
+def typed_storage(storage: torch.UntypedStorage, dtype: torch.dtype) -> torch.TypedStorage:
+    """A storage of the older kind, which knows the type of its elements, over the same memory."""
+    return torch.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)
+
+
 def hparams_summaries(writer: Any, params: dict[str, Any], metrics: dict[str, Any]) -> tuple[Any, Any, Any]:
     """What tells TensorBoard of hyperparameters, for a ``SummaryWriter`` of torch or of tensorboardX.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import mmap
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from leyden.checkpoint.content import Source, content
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.fill import Incompatible, fill
 from leyden.checkpoint.objects import describing, restoring
+from leyden.checkpoint.placement import MapLocation, one_device
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
 from leyden.checkpoint.trust import is_own
 from leyden.errors import FormatError
@@ -30,8 +31,6 @@ from leyden.wire.tree import decode
 from leyden.wire.values import Adapter
 
 __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
-
-MapLocation: TypeAlias = "str | torch.device | int | Mapping[str, str] | Callable[[Any, str], Any] | None"
 
 
 @final
@@ -173,7 +172,7 @@ def _tree(
 
 def _fetch(data: mmap.mmap | bytearray, opened: Envelope, where: str, map_location: MapLocation) -> Fetch:
     """Each tensor once, however often it is asked for: tied weights stay tied."""
-    device = _device(map_location)
+    device = one_device(map_location)
 
     @functools.cache
     def fetch(name: str) -> Tensor | None:
@@ -198,15 +197,3 @@ def _tensor(data: mmap.mmap | bytearray, name: str, entry: Entry, where: str) ->
         raise FormatError(f"{where}: tensor {name[:200]!r} holds a truth value that is neither 0 nor 1.")
     # Other programs' files need not be aligned; torch's arithmetic relies on it.
     return tensor.clone() if tensor.data_ptr() % dtype.itemsize else tensor
-
-
-def _device(map_location: MapLocation) -> torch.device | None:
-    """Where tensors go; torch.load's ways of saying it, of which a file without devices needs one answer."""
-    if map_location is None:
-        return None
-    if isinstance(map_location, (str, torch.device, int)):
-        return torch.device(map_location)
-    if isinstance(map_location, Mapping):
-        return torch.device(map_location.get("cpu", "cpu"))
-    storage = map_location(torch.UntypedStorage(0), "cpu")
-    return None if storage is None else torch.device(storage.device)

@@ -82,6 +82,14 @@ def admit(seal: Seal | None, where: str, policy: Policy) -> None:
             return
 
 
+def admit_pickled(where: str, policy: Policy) -> None:
+    """SealError unless ``policy`` lets a pickled file be read, which nobody can seal."""
+    if not policy.pickled:
+        raise _refusal(
+            where, "it is a pickled file, which nobody can seal", "pickled", "convert it: leyden convert --seal OLD NEW"
+        )
+
+
 def check_sealing(policy: Policy, environment: Mapping[str, str] = os.environ) -> None:
     """PolicyError where checkpoints have to be sealed and there is no key to do it with."""
     if not policy.seals:
