@@ -20,8 +20,9 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -54,7 +55,7 @@ class Case:
         self.model, self.directory = Model(size), directory
         self.tree: dict[str, Any] = {"epoch": 3, "state_dict": self.model.state_dict()}
         self.tensors: list[Tensor] = list(self.tree["state_dict"].values())
-        self.writer = Writer(1)
+        self.writer, self.fresh = Writer(1), Writer(1)
 
     def saves(self, lightning: bool) -> dict[str, Way]:
         ways = {
@@ -63,7 +64,8 @@ class Case:
             "write + fsync": self.write,
             "torch.save + fsync": self.torch_save,
             "Leyden": lambda: void(save(self.tree, self.directory / "leyden")),
-            "Leyden in the background: until training goes on": self.stall,
+            "Leyden in the background: until training goes on, at the first save of a run": self.first_stall,
+            "at the later ones": self.stall,
         }
         return ways | ({"Lightning + fsync": self.lightning_save} if lightning else {})
 
@@ -133,6 +135,24 @@ class Case:
     def stall(self) -> None:
         self.writer.save(self.tree, self.directory / "background")
 
+    def first_stall(self) -> None:
+        self.fresh.save(self.tree, self.directory / "background")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """A run that has saved before, and one after the other that has not."""
+        with self.writer.running(), ExitStack() as self._running:
+            self.stall()
+            self.between()
+            yield
+
+    def between(self) -> None:
+        """Wait for what is written in the background, and begin the next run."""
+        self.writer.wait()
+        self._running.close()
+        self.fresh = Writer(1)
+        self._running.enter_context(self.fresh.running())
+
 
 def void(_: object) -> None: ...
 
@@ -183,8 +203,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=asked.directory) as directory:
             case = Case(int(gib * 2**30), Path(directory))
             case.others()
-            with case.writer.running():
-                saves[gib] = measure(case.saves(not asked.without_lightning), asked.rounds, case.writer.wait)
+            with case.running():
+                saves[gib] = measure(case.saves(not asked.without_lightning), asked.rounds, case.between)
             loads[gib] = measure(case.loads(not asked.without_lightning), asked.rounds, lambda: None)
     print(f"Save, {torch.get_num_threads()} threads\n\n{report(saves)}\n\nLoad\n\n{report(loads)}")
     if asked.json:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from leyden.checkpoint import store
-from leyden.checkpoint.background import Writer, checkpoints_in_flight, copied
+from leyden.checkpoint.background import Writer, checkpoints_in_flight
 from leyden.checkpoint.load import load
-from leyden.checkpoint.save import encoded, write
+from leyden.checkpoint.save import write
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import EncodeError, SettingsError
 
@@ -148,10 +148,51 @@ def test_a_copy_of_a_writer_has_nothing_in_flight(tmp_path):
         assert writer.__getstate__() == Writer(2, writer.store).__dict__
 
 
-def test_a_snapshot_takes_no_more_memory_than_its_tensors():
-    tree = encoded({"x": torch.ones(1000), "same": None, "y": torch.ones(3, dtype=torch.uint8)})
-    held = {leaf.read().obj for leaf in copied(tree).leaves.values()}
-    assert [len(memory) for memory in held] == [4003]
+def memories_of(writer, trees, tmp_path, monkeypatch):
+    """The addresses and sizes of the memory that the tensors of each of these trees are written from."""
+    found = []
+
+    def look(tree, *_):
+        found.append({(id(leaf.read().obj), len(leaf.read().obj)) for leaf in tree.leaves.values()})
+        return "0" * 64
+
+    monkeypatch.setattr(store, "write", look)
+    for tree in trees:
+        writer.save(tree, tmp_path / "a")
+        writer.wait()
+    return found
+
+
+def test_a_snapshot_takes_no_more_memory_than_its_tensors(tmp_path, monkeypatch):
+    writer, tree = Writer(1), {"x": torch.ones(1000), "same": None, "y": torch.ones(3, dtype=torch.uint8)}
+    with writer.running():
+        (held,) = memories_of(writer, [tree], tmp_path, monkeypatch)
+    assert [size for _, size in held] == [4003]
+
+
+def test_the_memory_of_a_snapshot_serves_the_next_one_that_fits_and_is_given_back_with_the_run(tmp_path, monkeypatch):
+    writer = Writer(1)
+    trees = [{"x": torch.ones(count)} for count in (1000, 1000, 10, 2000, 1000)]
+    with writer.running():
+        first, second, less, more, again = memories_of(writer, trees, tmp_path, monkeypatch)
+        assert first == second == less
+        assert [size for _, size in more] == [8000]
+        assert more == again
+        assert [len(memory) for memory in writer._free] == [8000]
+    assert not writer._free
+
+
+def test_two_snapshots_in_flight_lie_in_memory_of_their_own(tmp_path, monkeypatch):
+    disk = Disk(monkeypatch)
+    writer, weights = Writer(2), torch.zeros(2**18)
+    with writer.running():
+        for name in "abcd":
+            disk.free.clear()
+            writer.save({"x": weights.fill_(ord(name))}, tmp_path / name)
+            if name in "bd":
+                disk.free.set()
+                writer.wait()
+    assert [load(tmp_path / name)["x"].unique().tolist() for name in "abcd"] == [[97], [98], [99], [100]]
 
 
 @pytest.mark.parametrize(("asked", "most"), [(False, 0), (True, 2), (1, 1), (5, 5), (0, 0)])

@@ -50,8 +50,10 @@ class Writer:
     """Writes checkpoints, at once or in the background, one after the other in the order in which they are given.
 
     A checkpoint that is written in the background is copied first, so each one in flight takes as much main memory as
-    its tensors do. After one that could not be written, those behind it are given up too, so that what is on the disk
-    is always a beginning of what was given; its error is raised where the next one is given, or by ``wait``.
+    its tensors do. That memory is kept for the next one until the block of ``running`` ends: to get it anew takes
+    several times as long as the copying. After one that could not be written, those behind it are given up too, so that
+    what is on the disk is always a beginning of what was given; its error is raised where the next one is given, or by
+    ``wait``.
 
     Args:
         most: so many checkpoints may be in flight, then the next one waits; 0 writes each at once.
@@ -66,6 +68,7 @@ class Writer:
         self._threads: ThreadPoolExecutor | None = None
         self._flying: deque[Ticket] = deque()
         self._error: BaseException | None = None
+        self._free: deque[mmap.mmap] = deque()  # memory that no checkpoint in flight lies in
 
     def save(self, tree: Mapping[str, Any], path: Path) -> None:
         """Write a checkpoint; in the background while a block of ``running`` is open.
@@ -83,12 +86,14 @@ class Writer:
             self._land()
         if self._error is not None:
             self.wait()
-        snapshot = copied(encoded(tree))
+        tensors = encoded(tree)
+        memory = self._memory(bytes_in(tensors))
+        snapshot = copied(tensors, memory)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="leyden-checkpoint")
         before = self._flying[-1] if self._flying else None
         writing = partial(self.store.write, snapshot, path, moment_of(tree))
-        self.newest = Ticket(path, self._threads.submit(_write, writing, before))
+        self.newest = Ticket(path, self._threads.submit(_write, writing, before, partial(self._free.append, memory)))
         self._flying.append(self.newest)
 
     def finish(self) -> None:
@@ -120,11 +125,20 @@ class Writer:
             if self._threads is not None and not self._running:
                 self._threads.shutdown()
                 self._threads = None
+                self._free.clear()
         self.wait()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and spawned processes write for themselves."""
         return Writer(self.most, self.store).__dict__
+
+    def _memory(self, size: int) -> mmap.mmap:
+        """Memory of so many bytes, or more; what is free and too small is given back first."""
+        while self._free:
+            memory = self._free.popleft()
+            if len(memory) >= size:
+                return memory
+        return mmap.mmap(-1, max(1, size))
 
     def _land(self) -> None:
         while self._flying and self._flying[0].settled:
@@ -132,10 +146,13 @@ class Writer:
             self._error = self._error or error
 
 
-def _write(writing: Callable[[], None], before: Ticket | None) -> bool:
-    if before is not None and not before.written:
-        return False
-    writing()
+def _write(writing: Callable[[], None], before: Ticket | None, over: Callable[[], None]) -> bool:
+    try:
+        if before is not None and not before.written:
+            return False
+        writing()
+    finally:
+        over()
     return True
 
 
@@ -150,17 +167,20 @@ def checkpoints_in_flight(asked: object) -> int:
     return 2 if asked is True else int(asked)  # two, since a save often writes two files
 
 
-def copied(tree: Encoded) -> Encoded:
-    """The same with tensors of its own, which nothing that training does can change."""
-    sizes = {name: _size(leaf) for name, leaf in tree.leaves.items()}
-    memory = mmap.mmap(-1, max(1, sum(sizes.values())))  # given back at once when the checkpoint is written
+def bytes_in(tree: Encoded) -> int:
+    """How much memory the tensors of a tree take."""
+    return sum(map(_size, tree.leaves.values()))
+
+
+def copied(tree: Encoded, memory: mmap.mmap) -> Encoded:
+    """The same with its tensors in ``memory``, which nothing that training does can change."""
     whole, position = memoryview(memory), 0
     leaves: dict[str, Leaf] = {}
     for name, leaf in tree.leaves.items():
-        part = whole[position : position + sizes[name]]
+        part = whole[position : position + _size(leaf)]
         _copy(leaf.read(), part)
         leaves[name] = replace(leaf, read=partial(_same, part))
-        position += sizes[name]
+        position += len(part)
     return replace(tree, leaves=leaves)
 
 
