@@ -33,6 +33,17 @@ def file(key, tmp_path):
     return tmp_path / "a.ckpt"
 
 
+@pytest.mark.parametrize("stream", [io.BytesIO, io.BufferedRWPair])
+def test_a_stream_gets_an_encrypted_checkpoint_and_no_disk_the_plain_one(key, encryption, stream, monkeypatch):
+    monkeypatch.setattr("tempfile.TemporaryFile", None)
+    memory = io.BytesIO()
+    target = memory if stream is io.BytesIO else stream(io.BytesIO(), memory)
+    save(TREE, target, Encryption(str(key.to_public())))
+    target.flush()
+    assert b"business" not in memory.getvalue()
+    assert load(io.BytesIO(memory.getvalue()), encryption=encryption)["note"] == TREE["note"]
+
+
 @pytest.mark.parametrize("mapped", [True, False])
 def test_an_encrypted_checkpoint_comes_back_sealed_and_whole(file, encryption, mapped):
     assert b"business" not in file.read_bytes()

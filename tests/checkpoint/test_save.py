@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import gzip
+import io
 import stat
 from collections import OrderedDict
 
@@ -11,7 +14,7 @@ from torch import nn
 
 from leyden.checkpoint.load import load, load_weights, verify
 from leyden.checkpoint.save import check, save, save_weights
-from leyden.errors import EncodeError, FormatError
+from leyden.errors import EncodeError, FormatError, SettingsError
 
 
 def test_a_checkpoint_comes_back_equal_and_of_the_same_types(tmp_path):
@@ -175,3 +178,83 @@ def test_the_digest_is_that_of_the_content_alone(tmp_path):
     digests = {save(tree, tmp_path / "x"), save(tree, tmp_path / "y"), verify(tmp_path / "x").digest}
     assert len(digests) == 1
     assert save(tree | {"w": torch.arange(5) + 1}, tmp_path / "z") not in digests
+
+
+TREE = {"state_dict": {"w": torch.arange(6.0).reshape(2, 3), "flag": torch.tensor(True)}, "epoch": 3}
+
+
+class Pipe(io.RawIOBase):
+    """Takes bytes a few at a time, and cannot seek."""
+
+    def __init__(self):
+        self.taken = bytearray()
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.taken += data[:100]
+        return min(len(data), 100)
+
+
+def test_a_checkpoint_in_a_stream_is_the_file_byte_for_byte(tmp_path):
+    save(TREE, tmp_path / "a.ckpt")
+    memory, pipe = io.BytesIO(), Pipe()
+    assert save(TREE, memory) == save(TREE, pipe) == verify(tmp_path / "a.ckpt").digest
+    assert memory.getvalue() == bytes(pipe.taken) == (tmp_path / "a.ckpt").read_bytes()
+    assert same(load(io.BytesIO(pipe.taken), policy="strict"), TREE)  # sealed
+
+
+def test_weights_alone_can_go_to_a_stream(tmp_path):
+    memory = io.BytesIO()
+    save_weights({"w": torch.ones(2)}, memory)
+    assert safetensors.torch.load(memory.getvalue())["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("mode", ["r+b", "ab"])
+def test_a_stream_is_written_to_from_where_it_stands_and_stands_behind_it_then(tmp_path, mode):
+    (tmp_path / "a").write_bytes(b"before")
+    with (tmp_path / "a").open(mode) as file:
+        file.seek(0, io.SEEK_END)
+        save(TREE, file)
+        file.write(b"after")
+    content = (tmp_path / "a").read_bytes()
+    assert (content[:6], content[-5:]) == (b"before", b"after")
+    assert same(load(io.BytesIO(content[6:-5])), TREE)
+
+
+def test_a_stream_that_compresses_says_that_it_can_seek_and_gets_the_bytes_in_order(tmp_path):
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        save(TREE, file)
+    with gzip.open(tmp_path / "a.gz") as file:
+        assert same(load(file), TREE)
+
+
+def test_a_stream_that_fails_holds_no_checkpoint(tmp_path):
+    class Full(io.BytesIO):
+        def write(self, data):
+            if self.tell() == 0:  # the header, which comes last
+                raise OSError(errno.ENOSPC, "full")
+            return super().write(data)
+
+    stream = Full()
+    with pytest.raises(OSError, match="full"):
+        save(TREE, stream)
+    with pytest.raises(FormatError):
+        load(io.BytesIO(stream.getvalue()))
+
+
+@pytest.mark.parametrize("answer", [None, 0])
+def test_a_stream_that_takes_nothing_is_an_error_and_no_endless_loop(answer):
+    class Stuck(Pipe):
+        def write(self, data):
+            return answer
+
+    with pytest.raises(BlockingIOError, match="how many it has taken"):
+        save(TREE, Stuck())
+
+
+@pytest.mark.parametrize(("target", "said"), [(io.StringIO(), "takes text"), (3, "neither a path"), (Pipe, "neither")])
+def test_what_no_bytes_can_be_written_to_is_refused(target, said):
+    with pytest.raises(SettingsError, match=said):
+        save(TREE, target)

@@ -1,12 +1,13 @@
-"""Write a checkpoint: one file, whole or not at all, with a digest for every tensor."""
+"""Write a checkpoint: one file, whole or not at all, with a digest for every tensor; or the same bytes to a stream."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
-from io import BytesIO
+from io import BufferedRandom, BufferedWriter, BytesIO, FileIO, TextIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from torch import Tensor
 
@@ -15,57 +16,96 @@ from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
-from leyden.errors import EncodeError
+from leyden.core.described import described
+from leyden.errors import EncodeError, SettingsError
 from leyden.security.encryption import Encryption, encrypt
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
 from leyden.wire.tree import Encoded, encode
 
+Target: TypeAlias = "str | os.PathLike[str] | BinaryIO"
+
+# Others may say that they can seek and mean forward, as compressing ones do.
+_SEEK: Final = (BytesIO, FileIO, BufferedWriter, BufferedRandom)
+
 
 def save(
-    tree: Mapping[str, Any],
-    path: str | os.PathLike[str],
-    encryption: Encryption | None = None,
-    origin: Origin | None = None,
+    tree: Mapping[str, Any], target: Target, encryption: Encryption | None = None, origin: Origin | None = None
 ) -> str:
-    """Write ``tree`` to ``path`` as a private file, sealed with the user's key and encrypted as ``encryption`` says.
+    """Write ``tree`` as a private file or to a binary stream, sealed with the user's key and encrypted.
 
-    ``origin`` is what the file says of where it comes from. Returns the digest of its header, which covers all of it.
-    Encrypting takes the size of the file in memory, and as much again for a passphrase.
+    Args:
+        tree: what is written.
+        target: a path. The file takes its name only once it is complete and on the disk, so a failure at any moment
+            leaves the previous file as it was; missing directories are created. Or a stream, which is written to from
+            where it stands and stands behind the checkpoint afterwards. One that cannot seek gets the bytes of a
+            private temporary file. After an error, what a stream holds is no checkpoint.
+        encryption: for whom to encrypt; None for nobody. Takes the size of the file in memory, and as much again for a
+            passphrase.
+        origin: what the checkpoint says of where it comes from.
 
-    The file takes its name only once it is complete and on the disk, so a failure at any moment leaves the previous
-    file as it was. Missing directories are created. EncodeError names what cannot be written, by its path in the tree.
+    Returns:
+        The digest of its header, which covers all of it.
+
+    Raises:
+        EncodeError: something cannot be written; it is named by its path in the tree.
+        SettingsError: the target is neither a path nor a binary stream.
     """
-    return write(encoded(tree), path, encryption, origin)
+    return write(encoded(tree), target, encryption, origin)
 
 
-def write(
-    tree: Encoded,
-    path: str | os.PathLike[str],
-    encryption: Encryption | None = None,
-    origin: Origin | None = None,
-) -> str:
+def write(tree: Encoded, target: Target, encryption: Encryption | None = None, origin: Origin | None = None) -> str:
     """Write what ``encoded`` made, as ``save`` does."""
-    target = Path(path)
-    private_directory(target.parent)
-    with replacing(target) as stream:
-        if encryption is None or not encryption.encrypts:
-            digest = envelope.write(stream, tree.leaves, tree.text, signer(), origin)
-        else:  # the header comes last, so the plain file is made in memory: it is never on the disk
-            plain = BytesIO()
-            digest = envelope.write(plain, tree.leaves, tree.text, signer(), origin)
-            encrypt(plain, stream, encryption)
+    if isinstance(target, (str, os.PathLike)):
+        path = Path(target)
+        private_directory(path.parent)
+        with replacing(path) as file:
+            digest = _write(tree, file, encryption, origin)
+    else:
+        _check_stream(target)
+        digest = _write(tree, target, encryption, origin)
     note_written(digest)
     return digest
 
 
-def save_weights(state_dict: Mapping[str, Tensor], path: str | os.PathLike[str]) -> str:
+def _write(tree: Encoded, stream: BinaryIO, encryption: Encryption | None, origin: Origin | None) -> str:
+    """The header comes last, so what cannot go back to its place is made elsewhere first."""
+    if encryption is not None and encryption.encrypts:
+        plain = BytesIO()  # never on the disk
+        digest = envelope.write(plain, tree.leaves, tree.text, signer(), origin)
+        encrypt(plain, stream, encryption)
+        return digest
+    if _goes_back(stream):
+        return envelope.write(stream, tree.leaves, tree.text, signer(), origin)
+    with tempfile.TemporaryFile() as private:
+        digest = envelope.write(private, tree.leaves, tree.text, signer(), origin)
+        private.seek(0)
+        envelope.pass_on(private, stream)
+    return digest
+
+
+def _check_stream(stream: object) -> None:
+    if isinstance(stream, TextIOBase):
+        raise SettingsError("a checkpoint is bytes, and the stream that was given takes text. Open it with 'wb'.")
+    if isinstance(stream, type) or not callable(getattr(stream, "write", None)):
+        raise SettingsError(
+            f"{described(stream)} is neither a path nor a binary stream. Give a str, a pathlib.Path or a file that is "
+            "open for writing."
+        )
+
+
+def _goes_back(stream: BinaryIO) -> bool:
+    """Can it be written to at an earlier place? A file that is open for appending writes at its end alone."""
+    return isinstance(stream, _SEEK) and stream.seekable() and "a" not in str(getattr(stream, "mode", ""))
+
+
+def save_weights(state_dict: Mapping[str, Tensor], target: Target) -> str:
     """Write tensors alone, under their own names, for any program that reads safetensors."""
     for name, value in state_dict.items():
         if not isinstance(value, Tensor):
             raise EncodeError(f"{name} is not a tensor. Weights are tensors alone; use save for a checkpoint.")
-    return save(dict(state_dict), path)
+    return save(dict(state_dict), target)
 
 
 def check(tree: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ holds the SHA-256 of the header, then the public key of whom it is from and its 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections import deque
@@ -69,10 +70,11 @@ def write(
     signer: Signer | None = None,
     origin: Origin | None = None,
 ) -> str:
-    """Write a checkpoint to an empty seekable file, signed by ``signer``; returns the digest of its header.
+    """Write a checkpoint where a seekable stream stands, signed by ``signer``; returns the digest of its header.
 
-    The header comes last: a file that was cut off while it was written has none.
+    The header comes last: a file that was cut off while it was written has none. The stream then stands behind it all.
     """
+    begin = stream.tell()
     # The data starts aligned, and each size is a multiple of its alignment: in this order, every tensor is aligned.
     ordered = dict(sorted(leaves.items(), key=lambda item: -item[1].alignment))
     unknown = "0" * 64
@@ -83,20 +85,28 @@ def write(
             f"The header would take {length:,} bytes; safetensors allows {LARGEST_HEADER:,}. "
             "Put large plain data into tensors or numpy arrays."
         )
-    stream.seek(8 + length)
+    stream.seek(begin + 8 + length)
     with ThreadPoolExecutor(1) as other:
         hashed = _Hashed(stream, other, max(map(_size, ordered.values()), default=0))
         hashes = [hashed.write(leaf.read()) for leaf in ordered.values()]
         hashed.finish()
+    end = stream.tell()
     digests = [hexdigest() for hexdigest in hashes]
     header = _render(ordered, tree, digests, more)
     assert len(header) == length
     start = length.to_bytes(8, "little") + header
     digest = _sha256(memoryview(start))
     seal = digest.encode() + signature(digest, signer)
-    stream.seek(0)
+    stream.seek(begin)
     _write_all(stream, memoryview(start[:_SEAL_START] + seal + start[_SEAL_STOP:]))
+    stream.seek(end)
     return digest
+
+
+def pass_on(file: BinaryIO, stream: BinaryIO) -> None:
+    """Write the rest of a file to a stream that may not be able to seek."""
+    while part := file.read(_CHUNK):
+        _write_all(stream, memoryview(part))
 
 
 def read(data: memoryview, where: str) -> Envelope:
@@ -240,7 +250,14 @@ class _Hashed:
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
     while data:
-        data = data[stream.write(data) :]
+        written = stream.write(data)
+        if not written:  # None, or nothing: it would go on for ever
+            raise BlockingIOError(
+                errno.EAGAIN,
+                "The stream did not say that it took any of the bytes. Use one whose write() waits, and answers with "
+                "how many it has taken",
+            )
+        data = data[written:]
 
 
 def _sha256(data: memoryview) -> str:
