@@ -18,11 +18,13 @@ LeydenError
 │   ├── TrustError          an object in a file that is not known to be the user's own
 │   ├── EncryptionError     a file that cannot be encrypted, or that nothing given opens
 │   ├── MismatchError       a sound checkpoint of another model
-│   └── EncodeError         a value that has no safe encoding
+│   ├── EncodeError         a value that has no safe encoding
+│   └── WriteError          a disk that does not take the file
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
-├── NonfiniteError         a loss or a gradient that is not finite, where the run was told to end for it
+├── NonfiniteError          a loss or a gradient that is not finite, where the run was told to end for it
 └── PathError               a path that leaves its directory, or a link in the way
+    └── TakenError          a name that was free, and is no longer
 
 Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
 
@@ -30,6 +32,8 @@ A message says what is wrong, where, and the way out.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class LeydenError(Exception):
@@ -108,6 +112,10 @@ class EncodeError(CheckpointError, TypeError):
     """A value has no safe encoding."""
 
 
+class WriteError(CheckpointError, OSError):
+    """A checkpoint could not be written; ``errno`` says what the system answered."""
+
+
 class KeyStoreError(LeydenError):
     """A key, or the list of trusted keys, cannot be used."""
 
@@ -122,6 +130,14 @@ class NonfiniteError(LeydenError, FloatingPointError):
 
 class PathError(LeydenError, OSError):
     """A path leaves its directory, or a link stands in the way."""
+
+
+class TakenError(PathError, FileExistsError):
+    """A name that was free when it was chosen is no longer."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class Terminated(SystemExit):

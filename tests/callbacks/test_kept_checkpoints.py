@@ -176,6 +176,37 @@ def test_without_versions_a_file_of_the_same_name_is_replaced(tmp_path):
     assert load(tmp_path / "ckpts" / "last.ckpt")["global_step"] == 4
 
 
+@pytest.mark.parametrize(
+    ("save_last", "names"),
+    [
+        (False, ["epoch=0-step=4.ckpt"]),
+        (True, ["epoch=0-step=4.ckpt", "last.ckpt"]),
+        ("link", ["last.ckpt"]),
+    ],
+)
+def test_a_file_that_another_program_puts_there_during_a_save_is_not_replaced(tmp_path, save_last, names):
+    class Meanwhile(Scripted):
+        def on_save_checkpoint(self, checkpoint):
+            for name in names:
+                if self.current_epoch == 0 and not (tmp_path / "ckpts" / name).exists():
+                    (tmp_path / "ckpts" / name).write_text("another program's")
+
+    checkpoint = saver(tmp_path, save_last=save_last, save_top_k=-1)
+    train(tmp_path, Meanwhile(), checkpoint, max_epochs=2)
+    for name in names:
+        assert (tmp_path / "ckpts" / name).read_text() == "another program's"
+    own = {name.partition(" -> ")[0] for name in files(tmp_path / "ckpts")} - {*names}
+    assert own == {
+        "epoch=0-step=4-v1.ckpt" if "epoch=0-step=4.ckpt" in names else "epoch=0-step=4.ckpt",
+        "epoch=1-step=8.ckpt",
+        *(["last-v1.ckpt"] if save_last else []),
+    }
+    assert load(tmp_path / "ckpts" / "epoch=1-step=8.ckpt")["global_step"] == 8
+    if save_last:
+        assert Path(checkpoint.last_model_path).name == "last-v1.ckpt"
+        assert load(Path(checkpoint.last_model_path))["global_step"] == 8
+
+
 @pytest.mark.filterwarnings("ignore:The directory of the checkpoints")
 @pytest.mark.parametrize("versions", [True, False])
 def test_a_planted_link_is_not_followed(tmp_path, versions):

@@ -11,6 +11,7 @@ from tests.callbacks.test_model_checkpoint_resume import HOW, SCORES, ranking, s
 from leyden.callbacks import Callback
 from leyden.checkpoint import store
 from leyden.checkpoint.save import write
+from leyden.errors import TakenError
 from leyden.loggers import Logger
 
 WAYS: list[dict[str, Any]] = [
@@ -88,6 +89,20 @@ def test_a_checkpoint_that_cannot_be_written_costs_none_that_was(tmp_path, monke
     assert len([name for name in there if name != "last.ckpt"]) == min(at, 1)
     assert checkpoint.best_model_path == (str(tmp_path / "ckpts" / newest) if at else "")
     assert all((tmp_path / "ckpts" / name).exists() for name in there)  # no link leads nowhere
+
+
+def test_what_another_program_puts_there_while_it_is_written_is_not_replaced_and_that_is_an_error(tmp_path):
+    class Meanwhile(Scripted):
+        def on_save_checkpoint(self, checkpoint):
+            if self.current_epoch == 1:
+                (tmp_path / "ckpts" / "epoch=1-step=8.ckpt").write_text("another program's")
+
+    checkpoint = saver(tmp_path / "ckpts", monitor=None, save_top_k=1, save_last=False)
+    with pytest.raises(TakenError, match="is not replaced"):
+        train(tmp_path, Meanwhile(), checkpoint, async_checkpointing=True)
+    assert files(tmp_path / "ckpts") == ["epoch=0-step=4.ckpt", "epoch=1-step=8.ckpt"]
+    assert (tmp_path / "ckpts" / "epoch=1-step=8.ckpt").read_text() == "another program's"
+    assert checkpoint.best_model_path == str(tmp_path / "ckpts" / "epoch=0-step=4.ckpt")
 
 
 def test_a_logger_hears_of_a_checkpoint_when_it_is_there(tmp_path):

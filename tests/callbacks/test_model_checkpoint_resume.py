@@ -285,3 +285,29 @@ def test_keys_of_a_subclass_are_none_of_our_business(tmp_path):
 
     checkpoint = More(dirpath=tmp_path)
     checkpoint.load_state_dict(checkpoint.state_dict())
+
+
+@pytest.mark.filterwarnings("ignore:The directory of the checkpoints")
+@pytest.mark.parametrize("save_last", [True, "link"])
+def test_a_file_that_somebody_put_where_the_last_was_to_come_is_left_alone(tmp_path, save_last):
+    first = saver(tmp_path / "ckpts", save_last=save_last)
+    train(tmp_path, Scripted(SCORES), first, max_epochs=1)
+    last = Path(first.last_model_path)
+    last.unlink()  # as if the run had died before it was written
+    last.write_text("somebody's")
+    resumed = saver(tmp_path / "ckpts", save_last=save_last)
+    train(tmp_path, Scripted(SCORES), resumed, max_epochs=2, ckpt_path=first.best_model_path)
+    assert last.read_text() == "somebody's"
+    assert Path(resumed.last_model_path).name == "last-v1.ckpt"
+
+
+def test_a_file_that_somebody_put_in_the_place_of_the_link_is_left_alone(tmp_path):
+    class Replaces(Scripted):
+        def on_train_epoch_start(self):
+            if self.current_epoch == 1:
+                (tmp_path / "ckpts" / "last.ckpt").unlink()
+                (tmp_path / "ckpts" / "last.ckpt").write_text("somebody's")
+
+    train(tmp_path, Replaces(SCORES), saver(tmp_path / "ckpts", save_last="link"), max_epochs=2)
+    assert (tmp_path / "ckpts" / "last.ckpt").read_text() == "somebody's"
+    assert (tmp_path / "ckpts" / "last-v1.ckpt").is_symlink()

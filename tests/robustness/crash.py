@@ -10,7 +10,7 @@ from typing import Any
 
 from leyden.security import paths
 
-CALLS = ("open", "mkdir", "fsync", "replace", "unlink", "symlink")
+CALLS = ("open", "mkdir", "fsync", "replace", "link", "unlink", "symlink")
 CRASHED = 9
 
 

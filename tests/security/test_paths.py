@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from leyden.errors import PathError
+from leyden.errors import PathError, TakenError
 from leyden.security import paths
-from leyden.security.paths import beneath, private_directory, relink, replacing, sweep
+from leyden.security.paths import beneath, private_directory, relink, replacing, reserve, sweep
 
 
 def mode(path):
@@ -262,3 +263,111 @@ def test_data_is_on_the_disk_before_the_file_has_its_name_and_then_the_name_is(t
     with replacing(tmp_path / "x") as stream:
         stream.write(b"new")
     assert done == ["fsync", "replace", "fsync"]
+
+
+def written(path: Path, data: bytes = b"new") -> None:
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+def test_a_free_name_is_reserved_once_until_it_is_released(tmp_path):
+    first = reserve(tmp_path / "x")
+    assert first is not None
+    assert reserve(tmp_path / "x") is None
+    assert reserve(tmp_path / "y") is not None
+    first.release()
+    assert reserve(tmp_path / "x") is not None
+
+
+@pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_a_name_under_which_there_is_anything_cannot_be_reserved(tmp_path, make):
+    make(tmp_path / "x")
+    assert reserve(tmp_path / "x") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_another_process_cannot_reserve_the_name_before_the_first_has_died(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from leyden.security.paths import reserve
+kept = reserve(Path(sys.argv[1]))
+print(kept is not None, flush=True)
+sys.stdin.read()
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = [sys.executable, "-c", code, str(tmp_path / "x")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as other:
+        assert other.stdout.readline() == "True\n"
+        assert reserve(tmp_path / "x") is None
+        other.kill()
+    assert reserve(tmp_path / "x") is not None
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("write", [written, lambda path: relink(path, "a")])
+def test_what_comes_to_stand_under_a_reserved_name_is_not_replaced(tmp_path, monkeypatch, links, write):
+    if not links:
+        monkeypatch.setattr(os, "link", refusing(errno.EPERM))
+    path = tmp_path / "x"
+    kept = reserve(path)
+    path.write_bytes(b"another program's")
+    with pytest.raises(TakenError, match="x while that was written, and is not replaced") as caught:
+        write(path)
+    assert caught.value.path == path
+    kept.release()
+    assert path.read_bytes() == b"another program's"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("handles", [True, False])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_reserved_name_can_be_written_and_then_replaced(tmp_path, monkeypatch, handles, links):
+    monkeypatch.setattr(paths, "_HAS_DIRECTORY_HANDLES", handles)  # Windows has none
+    if not links:
+        monkeypatch.setattr(os, "link", refusing(errno.EOPNOTSUPP))
+    path = tmp_path / "x"
+    kept = reserve(path)
+    for data in (b"1", b"2"):
+        written(path, data)
+    assert path.read_bytes() == b"2"
+    kept.release()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reservation_holds_however_the_directory_is_spelled(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    kept = reserve(tmp_path / "link" / "x")
+    (tmp_path / "x").write_bytes(b"another program's")
+    with pytest.raises(TakenError):
+        written(tmp_path / "x")
+    kept.release()
+
+
+def test_a_reservation_is_given_back_where_its_directory_is_gone(tmp_path):
+    (tmp_path / "a").mkdir()
+    kept = reserve(tmp_path / "a" / "x")
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "a").mkdir()
+    other = reserve(tmp_path / "a" / "x")
+    kept.release()
+    assert len(list((tmp_path / "a").iterdir())) == 1  # that of the other
+    other.release()
+
+
+def test_where_there_are_no_locks_a_name_is_reserved_in_this_process_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths.fcntl, "flock", refusing(errno.ENOLCK))
+    kept = reserve(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x").write_bytes(b"another program's")
+    with pytest.raises(TakenError):
+        written(tmp_path / "x")
+    kept.release()
+
+
+def refusing(code: int):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    return refuse

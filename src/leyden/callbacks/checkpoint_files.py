@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from typing import final
 
 from leyden.callbacks.checkpoint_journal import digest_of
-from leyden.errors import PathError
-from leyden.security.paths import beneath, private_directory, relink, replacing, sweep
+from leyden.errors import PathError, TakenError
+from leyden.security.paths import Reservation, beneath, private_directory, relink, replacing, reserve, sweep
 
 
 @final
@@ -21,8 +21,9 @@ class CheckpointFiles:
     def __init__(self, dirpath: str) -> None:
         self.dirpath = dirpath
         self.root = Path(dirpath or ".").absolute()  # stays where it is, should the process change its directory
-        self._own: dict[str, str | None] = {}  # with the digest that the file had, if it has digests at all
+        self._own: dict[str, str | None] = {}  # with what the file is known by, if it is known by anything
         self._kept: set[str] = set()
+        self._reserved: dict[str, Reservation] = {}
 
     def name(self, path: str) -> str:
         """The name of a file that lies beneath the directory, given as the user sees it."""
@@ -49,7 +50,7 @@ class CheckpointFiles:
         if name not in self._own:
             return False
         digest = self._own[name]
-        return digest is None or digest == digest_of(self.place(name))
+        return digest is None or digest == _known_by(self.place(name))
 
     def claim(self, name: str, digest: str | None = None) -> None:
         """The file was written by this run, or by the one that it goes on from; ``digest`` says what it was."""
@@ -57,16 +58,50 @@ class CheckpointFiles:
 
     def claim_written(self, name: str) -> None:
         """This run has just written the file."""
-        path = self.place(name)
-        self.claim(name, None if path.is_symlink() else digest_of(path))
+        self.release([name])
+        self.claim(name, _known_by(self.place(name)))
+
+    def reserve(self, name: str) -> bool:
+        """Is the name free, and from now on this run's alone? Makes the directory for it.
+
+        Raises:
+            PathError: the name leads out of the directory, or a link or a file stands in the way.
+        """
+        self.prepare(name)
+        if name not in self._reserved:
+            reservation = reserve(self.place(name))
+            if reservation is None:
+                return False
+            self._reserved[name] = reservation
+        return True
+
+    def release(self, names: Iterable[str] | None = None) -> None:
+        """Give back names that were reserved; without ``names``, all of them."""
+        for name in [*self._reserved] if names is None else names:
+            if name in self._reserved:
+                self._reserved.pop(name).release()
 
     def replaced(self) -> list[str]:
         """The files that were claimed and now are others."""
         return [name for name in self._own if not self.owns(name)]
 
     def digests(self, names: Iterable[str]) -> dict[str, str]:
-        """The digests of those files of this run's own that have one."""
-        return {name: digest for name in names if (digest := self._own.get(name)) is not None}
+        """What those files are known by, as far as they are; "" for one that is yet to be written, so for no other."""
+        found = {}
+        for name in names:
+            digest = self._own.get(name)
+            if digest is None and not os.path.lexists(self.place(name)):
+                digest = ""
+            if digest is not None:
+                found[name] = digest
+        return found
+
+    def target(self, name: str) -> str:
+        """The name of what a link leads to, wherever that is; of any other file, its own."""
+        path = self.place(name)
+        if not path.is_symlink():
+            return name
+        return Path(os.path.relpath(path.parent / path.readlink(), self.root.resolve())).as_posix()
 
     def sweep(self) -> None:
         """Delete temporary files of processes that died while they wrote to the directory."""
@@ -102,7 +137,7 @@ class CheckpointFiles:
         """Put a relative symbolic link to another checkpoint in the place of ``name``; a copy where links do not exist.
 
         Raises:
-            PathError: a directory stands in the way.
+            PathError: a directory stands in the way, or anything under a name that was free and is reserved.
         """
         path, wanted = self.place(name), self.place(target)
         private_directory(path.parent)
@@ -110,7 +145,14 @@ class CheckpointFiles:
             raise PathError(f"{path} is a directory, so it cannot become a link to {wanted.name}. Move it away.")
         try:
             relink(path, os.path.relpath(wanted, path.parent))
+        except TakenError:
+            raise
         except (OSError, NotImplementedError):
             with wanted.open("rb") as source, replacing(path) as copy:
                 shutil.copyfileobj(source, copy)
         self.claim_written(name)
+
+
+def _known_by(path: Path) -> str | None:
+    """What tells a file from another in its place: the digest of a checkpoint, where a link leads; None for others."""
+    return f"-> {path.readlink()}" if path.is_symlink() else digest_of(path)

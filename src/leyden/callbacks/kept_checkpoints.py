@@ -24,6 +24,7 @@ from leyden.callbacks.checkpoint_settings import check_what, check_where, defaul
 from leyden.callbacks.checkpoint_state import Standing
 from leyden.callbacks.monitored import check_mode
 from leyden.checkpoint.background import Ticket
+from leyden.errors import TakenError
 from leyden.runtime.rank_zero import rank_zero_info
 from leyden.security.paths import replacing
 
@@ -125,12 +126,14 @@ class KeptCheckpoints(Checkpoint):
     def _update_best_and_save(self, current: Tensor, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
         """Save a checkpoint that is among the best and delete the one that no longer is. Subclasses may override it."""
         leaving = self._redone_now(trainer) or topk.leaving(self.best_k_models, self.save_top_k, self.mode)
-        path = self._free_path(trainer, monitor_candidates, None, leaving)
         # Copied, since whoever logged it may go on counting in it. NaN is kept while there is nothing better.
         score = torch.tensor(topk.worst_possible(self.mode)) if current.isnan() else current.detach().clone()
-        with self._undone_on_error():
+
+        def enter(path: str) -> None:
             self._stand(self._standing().entered(path, score, leaving, self.save_top_k, self.mode))
             self._write(trainer, path, leaving)
+
+        path = self._under_a_free_name(trainer, monitor_candidates, None, leaving, enter)
         self._redone.pop(trainer.global_step, None)
         if self.verbose:
             best = f"best {self.best_model_score:.5f}"
@@ -139,33 +142,60 @@ class KeptCheckpoints(Checkpoint):
 
     def _save_newest(self, trainer: Trainer, metrics: dict[str, Tensor]) -> None:
         previous = self.best_model_path
-        with self._undone_on_error():
-            self.best_model_path = self._free_path(trainer, metrics, None, previous)
-            self._write(trainer, self.best_model_path, previous if self.save_top_k == 1 else None)
+
+        def enter(path: str) -> None:
+            self.best_model_path = path
+            self._write(trainer, path, previous if self.save_top_k == 1 else None)
+
+        self._under_a_free_name(trainer, metrics, None, previous, enter)
         if self.save_top_k == 1:
             self._remove_replaced(trainer, previous, self.best_model_path)
 
     def _save_beside_the_best(self, trainer: Trainer, metrics: dict[str, Tensor]) -> None:
-        with self._undone_on_error():
-            self._write(trainer, self._free_path(trainer, metrics, None, None), None)
+        self._under_a_free_name(trainer, metrics, None, None, lambda path: self._write(trainer, path, None))
 
     def _save_last_checkpoint(self, trainer: Trainer, monitor_candidates: dict[str, Tensor]) -> None:
         """Write or link the last checkpoint, if it is wanted."""
         if not self.save_last:
             return
         previous = self.last_model_path
-        with self._undone_on_error():
-            self.last_model_path = self._free_path(trainer, monitor_candidates, self.CHECKPOINT_NAME_LAST, previous)
+
+        def enter(path: str) -> None:
+            self.last_model_path = path
             if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
                 files, target = self._files, self._last_checkpoint_saved
-                self._once_written(partial(files.link, files.name(self.last_model_path), files.name(target)))
+                self._once_written(partial(files.link, files.name(path), files.name(target)))
                 self._journal = self._journal.ends(complete=True)
             else:
-                self._write(trainer, self.last_model_path, previous, last=True)
+                self._write(trainer, path, previous, last=True)
+
+        self._under_a_free_name(trainer, monitor_candidates, self.CHECKPOINT_NAME_LAST, previous, enter)
         self._remove_replaced(trainer, previous, self.last_model_path)
         replaced, self._replaced = self._replaced, []
         for path in replaced:
             self._remove_once_written(trainer, path)
+
+    def _under_a_free_name(
+        self,
+        trainer: Trainer,
+        metrics: dict[str, Tensor],
+        template: str | None,
+        replaced: str | None,
+        enter: Callable[[str], None],
+    ) -> str:
+        """Save under a free name, or in the place of ``replaced``; returns the path that it became."""
+        while True:
+            path = self._free_path(trainer, metrics, template, replaced)
+            try:
+                with self._undone_on_error():
+                    enter(path)
+            except TakenError as error:
+                name = self._files.name(path)
+                if error.path.parent.resolve() / error.path.name != self._files.place(name):
+                    raise  # of one before it, in the background
+                self._files.release([name])  # a program that reserves no names was faster
+            else:
+                return path
 
     def _write(self, trainer: Trainer, path: str, replaced: str | None, last: bool = False) -> None:
         files, name = self._files, self._files.name(path)
@@ -232,10 +262,16 @@ class KeptCheckpoints(Checkpoint):
                 self._stand(standing)
                 self._unsettled.clear()
                 self._replaced = []
-                return
+                break
             self._unsettled.popleft()
             for action in one.actions:
                 action()
+        self._release()
+
+    def _release(self) -> None:
+        """Give back the names of what is not being written."""
+        if not self._unsettled:
+            self._files.release()
 
     def _still_there(self) -> list[str]:
         """The names of checkpoints that were replaced, and will be deleted when the new ones are written."""
@@ -285,18 +321,23 @@ class KeptCheckpoints(Checkpoint):
     def _free_path(
         self, trainer: Trainer, metrics: dict[str, Tensor], filename: str | None, replaced: str | None
     ) -> str:
-        """A path that is unused, or that of the checkpoint to be replaced, unless somebody else has replaced it."""
+        """A path that is unused, and reserved until it is; or that of the checkpoint to be replaced, if it is still it.
+
+        Without the version counter it is the same every time, whatever there is.
+        """
         path = self.format_checkpoint_name(metrics, filename)
         if replaced and self.enable_version_counter and not self._files.owns(self._files.name(replaced)):
             replaced = None
         version = self.STARTING_VERSION
-        unsettled = {one.path for one in self._unsettled}
-        while (
-            self.enable_version_counter and path != replaced and (path in unsettled or self.file_exists(path, trainer))
-        ):
+        while self.enable_version_counter and path != replaced and not self._takes(trainer, path):
             path = self.format_checkpoint_name(metrics, filename, ver=version)
             version += 1
         return path
+
+    def _takes(self, trainer: Trainer, path: str) -> bool:
+        """Is this path free, and from now on this run's?"""
+        in_flight = any(one.path == path for one in self._unsettled)
+        return not in_flight and not self.file_exists(path, trainer) and self._files.reserve(self._files.name(path))
 
     def _find_last_checkpoints(self, trainer: Trainer) -> set[str]:
         return self.last_checkpoints(trainer)

@@ -209,12 +209,14 @@ class ModelCheckpoint(KeptCheckpoints):
             self._next_last = self._free_path(trainer, metrics, name, last) if self.save_last else ""
             try:
                 self._save_topk_checkpoint(trainer, metrics)
+                self._next_last = ""
+                kept = self._saved_step == trainer.global_step
+                # The last of none at all is saved with every batch that is due, or else when training ends.
+                if kept or (self.save_top_k == 0 and self._timing.by_batch):
+                    self._save_last_checkpoint(trainer, metrics)
             finally:
                 self._next_last = ""
-            kept = self._saved_step == trainer.global_step
-            # The last of none at all is saved with every batch that is due, or else when training ends.
-            if kept or (self.save_top_k == 0 and self._timing.by_batch):
-                self._save_last_checkpoint(trainer, metrics)
+                self._release()
             return
         message = not_logged("ModelCheckpoint", self._timing.metric, metrics)
         if self._timing.validated:
@@ -297,7 +299,8 @@ class ModelCheckpoint(KeptCheckpoints):
         """Claim the files that are not what ``journal``'s checkpoint knew, since the run wrote them after it."""
         files, root = self._files, self._files.root.resolve()
         for name in files.replaced():
-            if was_written_by(root, name, self.state_key, journal):
+            target = files.target(name)
+            if belongs(target, files, self.FILE_EXTENSION) and was_written_by(root, target, self.state_key, journal):
                 files.claim_written(name)
 
     @property

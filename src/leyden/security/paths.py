@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -11,14 +12,17 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, final
 
-from leyden.errors import PathError
+from leyden.errors import PathError, TakenError
 
 _NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _HAS_DIRECTORY_HANDLES: Final = os.open in os.supports_dir_fd
 _TEMPORARY: Final = re.compile(r"\.[0-9a-f]{16}\.leyden-tmp")
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
+_RESERVED: Final[set[tuple[int, int, str]]] = set()  # by this process
+_NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def beneath(root: Path, relative: str) -> Path:
@@ -68,6 +72,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Until then it has another name in the same directory; after an error it is gone and ``path`` is as it was. A link at
     ``path`` is replaced and not followed. What a process that died left in the directory is swept first.
+
+    Raises:
+        TakenError: the name is reserved (see ``reserve``), and yet something has come to stand there.
     """
     with _directory(path.parent) as handle:
         _check_replaceable(path)
@@ -79,9 +86,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield stream
                 os.fsync(descriptor)
                 if handle is not None:
-                    os.replace(temporary, path.name, src_dir_fd=handle, dst_dir_fd=handle)
+                    _name(temporary, path, handle)
             if handle is None:  # Windows renames no file that is open
+                if _slot(path) in _RESERVED and os.path.lexists(path):
+                    raise _taken(path)
                 (path.parent / temporary).replace(path)
+                _RESERVED.discard(_slot(path))
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(_at(path.parent, temporary, handle), dir_fd=handle)
@@ -90,10 +100,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def relink(path: Path, target: str) -> None:
-    """Put a symbolic link to ``target`` in the place of ``path``, at once. OSError where links cannot be made."""
+    """Put a symbolic link to ``target`` in the place of ``path``, at once. OSError where links cannot be made.
+
+    Raises:
+        TakenError: the name is reserved (see ``reserve``), and yet something has come to stand there.
+    """
     with _directory(path.parent) as handle:
         _check_replaceable(path)
         _sweep(path.parent, handle)
+        if (slot := _slot(path)) in _RESERVED:
+            try:
+                os.symlink(target, _at(path.parent, path.name, handle), dir_fd=handle)
+            except FileExistsError:
+                raise _taken(path) from None
+            _RESERVED.discard(slot)
+            _sync(handle)
+            return
         temporary = _temporary_name()
         if handle is not None:
             _lock(handle, wait=True)  # until the link has its name: a link cannot be locked itself
@@ -116,6 +138,101 @@ def sweep(directory: Path) -> None:
     """Delete the temporary files in a directory whose writers have died; one that is alive holds a lock on its own."""
     with _directory(directory) as handle:
         _sweep(directory, handle)
+
+
+@final
+class Reservation:
+    """A name that is kept for this process until it is released, or the process dies."""
+
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        self._mark, self._slot = path.parent / _mark(path.name), _slot(path)
+        self._descriptor = descriptor  # None where there are no locks, so that other processes do not know of it
+        _RESERVED.add(self._slot)
+
+    def release(self) -> None:
+        """Give the name back, be it taken by now or not."""
+        _RESERVED.discard(self._slot)
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        try:
+            with contextlib.suppress(OSError):  # the directory may have gone, or be another by now
+                if os.path.samestat(self._mark.lstat(), os.fstat(descriptor)):
+                    self._mark.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def reserve(path: Path) -> Reservation | None:
+    """Keep a free name for this process; None if there is something of that name, or another has reserved it.
+
+    What this process writes or links there meanwhile takes the name only if there still is nothing: other programs know
+    nothing of reservations. Without locks in the file system other processes do not either, and without hard links the
+    last look and the taking are two steps.
+    """
+    with _directory(path.parent) as handle:
+        _sweep(path.parent, handle)
+        try:
+            descriptor = _locked(path.parent, _mark(path.name), handle)
+        except FileExistsError:
+            return None
+    reservation = Reservation(path, descriptor)
+    # Only now: whoever kept the name until a moment ago may have used it.
+    if os.path.lexists(path):
+        reservation.release()
+        return None
+    return reservation
+
+
+def _mark(name: str) -> str:
+    """The file by which other processes know that a name is reserved; swept like any temporary file."""
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.leyden-tmp"
+
+
+def _slot(path: Path) -> tuple[int, int, str]:
+    """A name in a directory, however the way there is spelled."""
+    directory = path.parent.stat()
+    return directory.st_dev, directory.st_ino, path.name
+
+
+def _locked(directory: Path, name: str, handle: int | None) -> int | None:
+    """A new file, open and locked; None, and no file, where there are no locks. FileExistsError if there is one."""
+    while True:
+        descriptor = os.open(_at(directory, name, handle), _NEW, 0o600, dir_fd=handle)
+        locked = _lock(descriptor, wait=True)
+        if locked and os.fstat(descriptor).st_nlink > 0:  # else it was swept in the moment before
+            return descriptor
+        os.close(descriptor)
+        if not locked:
+            os.unlink(_at(directory, name, handle), dir_fd=handle)
+            return None
+
+
+def _name(temporary: str, path: Path, handle: int) -> None:
+    """Give a finished file its name, in the place of what has it; a reserved one only if there still is nothing."""
+    slot = _slot(path)
+    if slot not in _RESERVED:
+        os.replace(temporary, path.name, src_dir_fd=handle, dst_dir_fd=handle)
+        return
+    try:
+        os.link(temporary, path.name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise _taken(path) from None
+        os.replace(temporary, path.name, src_dir_fd=handle, dst_dir_fd=handle)
+    else:
+        os.unlink(temporary, dir_fd=handle)
+    _RESERVED.discard(slot)  # what is there now is this process's own, and may be replaced
+
+
+def _taken(path: Path) -> TakenError:
+    return TakenError(
+        f"Something came to stand at {path} while that was written, and is not replaced. Choose another name.", path
+    )
 
 
 def _sweep(directory: Path, handle: int | None) -> None:
@@ -148,8 +265,7 @@ def _new_file(directory: Path, handle: int | None) -> tuple[str, int]:
     """The name of a new file, which owes nothing to the target's own and its length, and the file, open and locked."""
     while True:
         name = _temporary_name()
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
-        descriptor = os.open(_at(directory, name, handle), flags, 0o600, dir_fd=handle)
+        descriptor = os.open(_at(directory, name, handle), _NEW, 0o600, dir_fd=handle)
         # Somebody may have swept it in the moment before it was locked.
         if not _lock(descriptor, wait=True) or os.fstat(descriptor).st_nlink > 0:
             return name, descriptor
