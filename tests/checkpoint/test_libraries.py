@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -130,6 +131,94 @@ def test_a_table_of_what_has_no_encoding_says_so(tmp_path):
         save({"v": frame}, tmp_path / "a.ckpt")
     with pytest.raises(EncodeError, match="several levels"):
         save({"v": frame.set_index(["c", "c"]).assign(n=1)}, tmp_path / "a.ckpt")
+
+
+RAN = []
+
+
+class Asked:
+    """Would tell if a library asked it for anything."""
+
+    def __getattr__(self, name):
+        RAN.append(name)
+        raise AttributeError(name)
+
+    def __iter__(self):
+        RAN.append("iter")
+        return iter(())
+
+    def __len__(self):
+        RAN.append("len")
+        return 0
+
+    def __str__(self):
+        RAN.append("str")
+        return ""
+
+    def __float__(self):
+        RAN.append("float")
+        return 0.0
+
+    def __hash__(self):
+        RAN.append("hash")
+        return 0
+
+
+def made():
+    RAN.append("made")
+
+
+@dataclasses.dataclass
+class Structured:
+    x: int = dataclasses.field(default_factory=made)
+
+
+ASKED = {"$object": [f"{__name__}:Asked", None, {}]}
+STRUCTURED = {"$reference": f"{__name__}:Structured"}
+ROWS = [None, "range", {"$range": [0, 1, 1]}]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [{"$pandas.DataFrame": [[None, "object", ["a"]], [None, "object", ASKED], [["object", [1]]]]},
+     {"$pandas.DataFrame": [[None, "object", ASKED], ROWS, []]},
+     {"$pandas.Series": [ASKED, ROWS, ["object", [1]]]},
+     {"$pandas.Series": [None, [ASKED, *ROWS[1:]], ["object", [1]]]},
+     {"$pandas.Series": [None, ROWS, ["float64", [ASKED]]]}, {"$pandas.Series": [None, ROWS, ["str", [ASKED]]]},
+     {"$pandas.Series": [None, ROWS, ["string", [ASKED]]]}, {"$pandas.Series": [None, ROWS, ["category", [ASKED]]]},
+     {"$pandas.Series": [None, ROWS, ["int64[pyarrow]", [1]]]}, {"$pandas.Series": [None, ROWS, ["object", ASKED]]},
+     {"$omegaconf": [{"a": STRUCTURED}, None]}, {"$omegaconf": [{"a": [STRUCTURED]}, {"allow_objects": True}]},
+     {"$omegaconf": [[ASKED], {"allow_objects": True}]}, {"$omegaconf": [{}, {"allow_objects": ASKED}]}],
+    ids=str,
+)  # fmt: skip
+def test_a_library_is_given_nothing_that_it_would_call(node):
+    pytest.importorskip("pandas")
+    pytest.importorskip("omegaconf")
+    file = own_file({"v": node})
+    RAN.clear()
+    with pytest.raises(FormatError, match="v is not|in the place of a key"):
+        load(file)
+    assert RAN == []
+
+
+def test_objects_in_a_column_are_put_there_as_they_are():
+    pytest.importorskip("pandas")
+    file = own_file({"v": {"$pandas.Series": [None, ROWS, ["object", [ASKED]]]}})
+    RAN.clear()
+    column = load(file)["v"]
+    assert RAN == []
+    assert type(column[0]) is Asked
+
+
+def test_a_metric_is_finished_by_its_class_and_not_by_what_a_file_says():
+    pytest.importorskip("torchmetrics")
+    called = {"$reference": f"{__name__}:made"}
+    own = dict.fromkeys(("_wrap_update", "_wrap_compute", "update", "compute"), called)
+    file = own_file({"v": {"$object": ["torchmetrics.aggregation:SumMetric", None, own]}})
+    RAN.clear()
+    metric = load(file)["v"]
+    assert RAN == []
+    assert metric.update.__wrapped__.__func__ is type(metric).update
 
 
 @pytest.mark.parametrize("module", ["omegaconf", "pandas", "numpy.random"])

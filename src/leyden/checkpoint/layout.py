@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from weakref import WeakKeyDictionary
 
 from leyden.checkpoint.peculiar import Peculiar, merged, peculiar
+from leyden.checkpoint.references import members_of
 from leyden.wire.nodes import qualified_name
 
 # What a subclass of these holds beside its attributes: how to read it, past any override, as the plain type.
@@ -34,6 +35,9 @@ _OF_DATACLASSES: Final = {
     getattr(dataclasses, name, None) for name in ("_dataclass_getstate", "_dataclass_setstate")
 } - {None}
 _mro_of: Final = vars(type)["__mro__"].__get__
+_dict_at: Final = vars(type)["__dictoffset__"].__get__
+_weak_references_at: Final = vars(type)["__weakrefoffset__"].__get__
+_size_of: Final = vars(type)["__basicsize__"].__get__
 _KNOWN: Final[WeakKeyDictionary[type, Layout | str]] = WeakKeyDictionary()
 
 
@@ -50,7 +54,9 @@ class Layout:
 
 
 def layout_of(kind: type) -> Layout | str:
-    """The layout of a class, or why its objects cannot be written by their attributes."""
+    """The layout of a class, or why its objects cannot be written by their attributes. Nothing of the class runs."""
+    if type(kind).__hash__ is not type.__hash__:  # its metaclass would be asked, and may not answer
+        return _layout(kind)
     layout = _KNOWN.get(kind)
     if layout is None:
         layout = _KNOWN[kind] = _layout(kind)
@@ -59,13 +65,13 @@ def layout_of(kind: type) -> Layout | str:
 
 def _layout(kind: type) -> Layout | str:
     mro: tuple[type, ...] = _mro_of(kind)
-    payload = next((base for base in mro if base in PAYLOADS), None)
+    payload = next((base for base in mro if _holds(base)), None)
     slots: dict[str, MemberDescriptorType] = {}
     compares, rules = False, []
     for cls in mro[:-1]:
-        if cls in PAYLOADS:
+        if _holds(cls):
             continue
-        members = vars(cls)
+        members = members_of(cls)
         rules.append(peculiar(cls))
         for way in _OWN_WAYS:
             if way in members and way not in rules[-1].accepts and members[way] not in _OF_DATACLASSES:
@@ -83,18 +89,22 @@ def _layout(kind: type) -> Layout | str:
                     return f"with two slots {name!r}"
                 slots[name] = member
     base = payload or object
-    if kind.__basicsize__ != base.__basicsize__ + _WORD * (len(slots) + _pointers(kind, base)):
+    if _size_of(kind) != _size_of(base) + _WORD * (len(slots) + _pointers(kind, base)):
         return _ELSEWHERE
-    return Layout(payload, kind.__dictoffset__ != 0, slots, compares, merged(rules))
+    return Layout(payload, _dict_at(kind) != 0, slots, compares, merged(rules))
+
+
+def _holds(cls: type) -> bool:
+    return any(cls is holder for holder in PAYLOADS)  # and not by its hash, which its metaclass may define
 
 
 def _pointers(kind: type, base: type) -> int:
     """How many words of an object hold the addresses of its attributes and of weak references to it."""
     count = 0
-    for name in ("__dictoffset__", "__weakrefoffset__"):
-        offset = getattr(kind, name)
+    for at in (_dict_at, _weak_references_at):
+        offset = at(kind)
         managed = offset == 0 or (offset < 0 and offset != -_WORD)  # kept before the object, in newer versions
-        count += not managed and getattr(base, name) == 0
+        count += not managed and at(base) == 0
     return count
 
 

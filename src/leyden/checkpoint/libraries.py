@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, EnumMeta
+from pathlib import PosixPath, WindowsPath
 from typing import Any, Final, final
 
 import torch
@@ -60,12 +62,24 @@ def _read_configuration(body: Json, source: Decoder) -> object:
     conf = _imported("omegaconf", source)
     if isinstance(body, list) and len(body) == 2:
         content, flags = map(source.value, body)
-        if type(content) in (dict, list) and (flags is None or type(flags) is dict):
+        if type(content) in (dict, list) and type(flags) in (dict, type(None)) and _is_plain([content, flags]):
             try:
                 return conf.OmegaConf.create(content, flags=flags)
             except conf.errors.OmegaConfBaseException as error:
                 source.fail(f"is not a configuration of omegaconf: {error}")
     return source.fail("is not a configuration of omegaconf")
+
+
+_PLAIN: Final = (type(None), bool, int, float, str, bytes, PosixPath, WindowsPath)
+
+
+def _is_plain(content: object) -> bool:
+    """Whether there is nothing in it that a library could call: it makes a configuration of an object or a class."""
+    if type(content) is dict:
+        return all(_is_plain(key) and _is_plain(value) for key, value in content.items())
+    if type(content) is list:
+        return all(map(_is_plain, content))
+    return type(content) in _PLAIN or (isinstance(content, Enum) and type(type(content)) is EnumMeta)
 
 
 def _write_generator(value: torch.Generator, out: Encoder) -> Json:
@@ -121,7 +135,7 @@ def _read_numpy(body: Json, source: Decoder) -> object:
 def _is_state(state: object) -> bool:
     """Whether this is made of what numpy's states are made of; it does not look at all that it is given."""
     if not isinstance(state, dict):
-        return type(state) in (int, float, str) or type(state).__name__ == "ndarray"
+        return type(state) in (int, float, str) or type(state) is sys.modules["numpy"].ndarray
     # places in a buffer are taken as they are, and a wrong one would be read beyond its end
     places = (state.get("pos", 0) in range(625), state.get("buffer_pos", 0) in range(5))
     return all(places) and all(type(name) is str and _is_state(part) for name, part in state.items())
@@ -148,32 +162,48 @@ def _read_frame(body: Json, source: Decoder) -> object:
 
 
 def _write_series(value: Any, out: Encoder) -> Json:
-    return [out.value(value.name), _write_index(value.index, out), _write_column(value, out)]
+    return [_write_name(value.name, out), _write_index(value.index, out), _write_column(value, out)]
 
 
 def _read_series(body: Json, source: Decoder) -> object:
     if isinstance(body, list) and len(body) == 3:
-        name, index = source.value(body[0]), _read_index(body[1], source)
+        name, index = _read_name(body[0], source), _read_index(body[1], source)
         return _read_column(body[2], index, name, source)
     return source.fail("is not a series of pandas")
+
+
+def _write_name(name: object, out: Encoder) -> Json:
+    out.hashed += 1  # pandas uses it as a key
+    node = out.value(name)
+    out.hashed -= 1
+    return node
+
+
+def _read_name(node: Json, source: Decoder) -> object:
+    source.hashed += 1
+    name = source.value(node)
+    source.hashed -= 1
+    return name
 
 
 def _write_index(index: Any, out: Encoder) -> Json:
     if type(index).__name__ == "MultiIndex":
         out.fail("has an index of several levels. Save value.reset_index()")
     if type(index).__name__ == "RangeIndex":
-        return [out.value(index.name), "range", out.value(range(index.start, index.stop, index.step))]
-    return [out.value(index.name), *_write_values(index, out)]
+        return [_write_name(index.name, out), "range", out.value(range(index.start, index.stop, index.step))]
+    return [_write_name(index.name, out), *_write_values(index, out)]
 
 
 def _read_index(body: Json, source: Decoder) -> Any:
     pandas = _imported("pandas", source)
     match body:
+        case [name, "range", values]:
+            called, held = _read_name(name, source), source.value(values)
+            if type(held) is range:
+                return _made(lambda: pandas.RangeIndex(held, name=called), source)
         case [name, str(dtype), values]:
-            called, held = source.value(name), source.value(values)
-            if isinstance(held, range) and dtype == "range":
-                return pandas.RangeIndex(held, name=called)
-            return _made(lambda: pandas.Index(held, dtype=dtype, name=called), source)
+            called, held = _read_name(name, source), _read_values(dtype, values, source)
+            return _made(lambda: pandas.Index(held, dtype=dtype, name=called, tupleize_cols=False), source)
         case _:
             pass
     return source.fail("is not an index of pandas")
@@ -187,9 +217,7 @@ def _read_column(body: Json, index: Any, name: object, source: Decoder) -> Any:
     pandas = _imported("pandas", source)
     match body:
         case [str(dtype), values]:
-            held = source.value(values)
-            if type(held).__name__ not in ("list", "ndarray"):
-                source.fail("is not a column of pandas")
+            held = _read_values(dtype, values, source)
             return _made(lambda: pandas.Series(held, index=index, dtype=dtype, name=name), source)
         case _:
             pass
@@ -203,6 +231,22 @@ def _write_values(values: Any, out: Encoder) -> list[Json]:
     if dtype in ("object", "str", "string"):
         return [dtype, out.value([*values])]
     return out.fail(f"has values of the dtype {dtype}, which has no encoding. Save them as text or numbers")
+
+
+def _read_values(dtype: str, node: Json, source: Decoder) -> Any:
+    """An array that pandas takes as it is. It would ask objects for their numbers and texts otherwise."""
+    numpy, held = _imported("numpy", source), source.value(node)
+    if type(held) is numpy.ndarray and held.dtype.kind in "biuf" and str(held.dtype) == dtype:
+        return held
+    if type(held) is not list:
+        source.fail("is not a column of pandas")
+    texts = dtype in ("str", "string") and all(type(item) in (str, float, type(None)) for item in held)
+    if not (texts or dtype == "object"):
+        source.fail("is not a column of pandas")
+    array = numpy.empty(len(held), dtype=object)
+    for at, item in enumerate(held):  # one by one: numpy would look into a list in the list
+        array[at] = item
+    return array
 
 
 def _made(make: Callable[[], Any], source: Decoder) -> Any:

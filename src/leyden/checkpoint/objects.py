@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 from leyden.checkpoint.layout import PAYLOADS, Layout, attributes_of, layout_of, set_attributes
 from leyden.checkpoint.libraries import LIBRARIES, write_of_library
-from leyden.checkpoint.references import findable, reference, resolve
+from leyden.checkpoint.references import findable, members_of, reference, resolve
 from leyden.errors import TrustError
 from leyden.wire.decode import Decoder
 from leyden.wire.encode import Encoder, refuse, way_out
@@ -216,8 +216,10 @@ def _member(body: Json, source: Decoder) -> object:
     match body:
         case [str(name), str(member)]:
             kind = resolve(name, source.fail)
-            if isinstance(kind, type) and issubclass(kind, Enum) and member in kind.__members__:
-                return kind.__members__[member]
+            if isinstance(kind, type) and issubclass(kind, Enum):
+                found = members_of(kind).get("_member_map_", {}).get(member)
+                if found is not None:
+                    return found
         case _:
             pass
     return source.fail("is not a member of an enum of this program")

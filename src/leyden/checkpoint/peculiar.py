@@ -9,7 +9,10 @@ import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any, Final, final
+
+from leyden.checkpoint.references import name_of_class
 
 _BOTH: Final = frozenset({"__getstate__", "__setstate__"})
 
@@ -36,10 +39,12 @@ def _finish_recurrent(module: Any) -> None:
 
 
 def _finish_metric(metric: Any) -> None:
-    """Metrics of torchmetrics wrap their own methods in each object."""
-    vars(metric)["_update_signature"] = inspect.signature(metric.update)
-    vars(metric)["update"] = metric._wrap_update(metric.update)
-    vars(metric)["compute"] = metric._wrap_compute(metric.compute)
+    """Metrics of torchmetrics wrap their own methods in each object. An attribute of a file is never one of them."""
+    kind = type(metric)
+    update, compute = MethodType(kind.update, metric), MethodType(kind.compute, metric)
+    vars(metric)["_update_signature"] = inspect.signature(update)
+    vars(metric)["update"] = kind._wrap_update(metric, update)
+    vars(metric)["compute"] = kind._wrap_compute(metric, compute)
 
 
 PLAIN: Final = Peculiar()
@@ -68,5 +73,5 @@ def merged(rules: Sequence[Peculiar]) -> Peculiar:
 
 def peculiar(kind: type) -> Peculiar:
     """What is special about the objects of this class itself."""
-    layer = _LAYER if kind.__module__.startswith("torch.nn.modules.") else PLAIN
-    return _TABLE.get((kind.__module__, kind.__qualname__), layer)
+    name = name_of_class(kind)
+    return _TABLE.get(name, _LAYER if name[0].startswith("torch.nn.modules.") else PLAIN)
