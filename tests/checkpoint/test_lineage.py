@@ -9,7 +9,7 @@ from leyden.checkpoint import lineage
 from leyden.checkpoint.lineage import Lineage, packages, revision
 from leyden.checkpoint.save import save
 from leyden.core.warnings import LeydenWarning
-from leyden.security import ledger
+from leyden.security import keys, ledger
 from leyden.wire import envelope
 
 
@@ -52,6 +52,7 @@ def test_the_name_of_a_run_takes_nothing_from_the_programs_random_numbers():
 
 
 def test_without_a_ledger_training_goes_on_with_one_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEYDEN_KEY", str(keys.home() / "identity.key"))
     (tmp_path / "file").touch()
     monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "file"))
     lineage._warn_once.cache_clear()
@@ -62,6 +63,24 @@ def test_without_a_ledger_training_goes_on_with_one_warning(tmp_path, monkeypatc
         warnings.simplefilter("error")
         chain.committed(chain.origin(2, 0), "cd" * 32, tmp_path / "a")
     assert chain.number == 2
+
+
+def test_without_a_key_there_is_no_ledger_and_training_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "file"))
+    chain = Lineage.begins()
+    with pytest.warns(LeydenWarning, match="saved without a seal"):
+        chain.committed(chain.origin(1, 0), "ab" * 32, tmp_path / "a")
+    assert (chain.number, chain.parent) == (1, "ab" * 32)
+
+
+def test_a_link_is_noted_with_the_digest_of_what_it_leads_to(tmp_path):
+    chain = Lineage.begins()
+    digest = saved(chain, tmp_path / "a.ckpt", 1)
+    saved(chain, tmp_path / "b.ckpt", 2)
+    chain.linked(tmp_path / "last.ckpt", tmp_path / "a.ckpt")
+    assert ledger.read(chain.run)[-1].digest == digest
+    assert ledger.read(chain.run)[-1].path == str(tmp_path / "last.ckpt")
 
 
 def test_packages_are_named_with_version_and_record(tmp_path, monkeypatch):

@@ -208,7 +208,7 @@ def test_where_there_are_no_locks_nothing_is_swept_and_files_are_written(tmp_pat
 
 
 def test_a_file_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    lock = paths._lock
+    lock = paths.lock
     swept = []
 
     def slow(descriptor: int, wait: bool) -> bool:
@@ -217,7 +217,7 @@ def test_a_file_that_is_swept_before_it_is_locked_is_made_anew(tmp_path, monkeyp
             swept[0].unlink()
         return lock(descriptor, wait)
 
-    monkeypatch.setattr(paths, "_lock", slow)
+    monkeypatch.setattr(paths, "lock", slow)
     with replacing(tmp_path / "x") as stream:
         stream.write(b"new")
     assert swept

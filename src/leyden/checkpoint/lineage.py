@@ -12,10 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final, final
 
+from leyden.checkpoint.sealing import signer
 from leyden.core.warnings import warn
 from leyden.errors import KeyStoreError
 from leyden.security import ledger
-from leyden.security.ledger import Entry
+from leyden.security.ledger import Entry, place
 from leyden.wire.origin import Origin
 
 _REVISION: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -31,6 +32,7 @@ class Lineage:
         self.run = run
         self.number = number
         self.parent = parent
+        self._written: dict[str, Entry] = {}  # by place
 
     @classmethod
     def begins(cls) -> Lineage:
@@ -42,19 +44,37 @@ class Lineage:
         """The run of a checkpoint that it is resumed from."""
         return cls(origin.run, origin.number, digest)
 
-    def origin(self, step: int, epoch: int, configuration: str | None = None) -> Origin:
+    @classmethod
+    def after(cls, digest: str) -> Lineage:
+        """A run of its own that begins with a checkpoint of somebody else's."""
+        return cls(secrets.token_hex(16), 0, digest)
+
+    def origin(self, step: int, epoch: int, configuration: str | None = None, data: str | None = None) -> Origin:
         """What the next checkpoint says of itself."""
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         code = revision(str(Path.cwd()))
         return Origin(
-            self.run, self.number + 1, self.parent, time, step, epoch, configuration, code, None, dict(packages())
+            self.run, self.number + 1, self.parent, time, step, epoch, configuration, code, data, dict(packages())
         )
 
     def committed(self, origin: Origin, digest: str, path: Path) -> None:
         """The checkpoint is on the disk under ``path``."""
         self.number, self.parent = origin.number, digest
+        self._note(Entry(origin.number, digest, place(path)))
+
+    def linked(self, path: Path, target: Path) -> None:
+        """A link to a checkpoint of this process was put at ``path``."""
+        entry = self._written.get(place(target))
+        if entry is not None:
+            self._note(Entry(entry.number, entry.digest, place(path)))
+
+    def _note(self, entry: Entry) -> None:
+        self._written[entry.path] = entry
+        key = signer()
+        if key is None:  # which was told when the checkpoint was sealed
+            return
         try:
-            ledger.note(self.run, Entry(origin.number, digest, str(path.absolute())))
+            ledger.note(self.run, entry, key)
         except KeyStoreError as error:
             _warn_once(str(error))
 
@@ -72,8 +92,8 @@ def packages() -> tuple[tuple[str, tuple[str, str | None]], ...]:
     of a hundred packages takes a second.
     """
     found: dict[str, tuple[str, str | None]] = {}
-    for place in sys.path:
-        folder = Path(place or ".")
+    for searched in sys.path:
+        folder = Path(searched or ".")
         if not folder.is_dir():
             continue
         for entry in sorted(os.listdir(folder)):  # noqa: PTH208

@@ -118,7 +118,7 @@ def relink(path: Path, target: str) -> None:
             return
         temporary = _temporary_name()
         if handle is not None:
-            _lock(handle, wait=True)  # until the link has its name: a link cannot be locked itself
+            lock(handle, wait=True)  # until the link has its name: a link cannot be locked itself
         os.symlink(target, _at(path.parent, temporary, handle), dir_fd=handle)
         try:
             os.replace(
@@ -250,12 +250,12 @@ def _sweep_one(name: str, handle: int) -> None:
     if status.st_uid != os.geteuid():
         return
     if stat.S_ISLNK(status.st_mode):
-        if _lock(handle, wait=False):
+        if lock(handle, wait=False):
             os.unlink(name, dir_fd=handle)
         return
     descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NO_FOLLOW, dir_fd=handle)
     try:
-        if stat.S_ISREG(status.st_mode) and _lock(descriptor, wait=False):
+        if stat.S_ISREG(status.st_mode) and lock(descriptor, wait=False):
             os.unlink(name, dir_fd=handle)
     finally:
         os.close(descriptor)
@@ -267,7 +267,7 @@ def _new_file(directory: Path, handle: int | None) -> tuple[str, int]:
         name = _temporary_name()
         descriptor = os.open(_at(directory, name, handle), _NEW, 0o600, dir_fd=handle)
         # Somebody may have swept it in the moment before it was locked.
-        if not _lock(descriptor, wait=True) or os.fstat(descriptor).st_nlink > 0:
+        if not lock(descriptor, wait=True) or os.fstat(descriptor).st_nlink > 0:
             return name, descriptor
         os.close(descriptor)
 
@@ -278,13 +278,13 @@ def _temporary_name() -> str:
 
 if sys.platform == "win32":
 
-    def _lock(descriptor: int, wait: bool) -> bool:
+    def lock(descriptor: int, wait: bool) -> bool:
         return False
 
 else:
     import fcntl
 
-    def _lock(descriptor: int, wait: bool) -> bool:
+    def lock(descriptor: int, wait: bool) -> bool:
         """Lock a file or directory until it is closed or the process dies; False if that cannot be done."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
