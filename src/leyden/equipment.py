@@ -186,7 +186,12 @@ def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
     """The last checkpoint of each saver: what it made itself, or the newest in its directory, of an earlier process."""
     paths = [saver.last_model_path for saver in savers]
     earlier = [path for saver in savers for path in saver.last_checkpoints(trainer)]
-    if len(earlier) > 1:  # clocks may run backwards, so the time of a file decides only where nothing else does
+    if len(earlier) > 1:
+        planted = [path for path in earlier if trainer.checkpoint_writer.store.is_planted(Path(path))]
+        if planted and len(planted) < len(earlier):
+            warn(f"{planted} are passed over: nothing shows that a run of yours wrote them. Give a path to use one.")
+            earlier = [path for path in earlier if path not in planted]
+        # Clocks may run backwards, so the time of a file decides only where nothing else does.
         earlier.sort(key=lambda path: (saves_so_far(Path(path)), Path(path).stat().st_mtime_ns), reverse=True)
     return [*paths, *earlier, *(saver.first_checkpoint(trainer) for saver in savers)]
 

@@ -7,17 +7,19 @@ from pathlib import Path
 import pyrage
 import pytest
 import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from torch.utils.data import DataLoader
 
 import leyden as L
-from leyden.checkpoint.load import read
-from leyden.checkpoint.save import encoded
+from leyden.checkpoint.load import load, read
+from leyden.checkpoint.save import encoded, save
 from leyden.checkpoint.store import Moment, Store, moment_of
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import EncryptionError, PolicyError, SealError, SettingsError
 from leyden.security import ledger
-from leyden.security.keys import home
+from leyden.security.keys import Identity, home
 from leyden.security.policy import Policy
+from leyden.wire import envelope
 
 
 class Tiny(L.Module):
@@ -30,6 +32,11 @@ class Tiny(L.Module):
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Valid(Tiny):
+    def validation_step(self, batch, batch_idx):
+        return None
 
 
 def trainer(folder: Path, epochs: int = 1, **more) -> L.Trainer:
@@ -68,6 +75,60 @@ def test_a_last_checkpoint_that_was_rolled_back_is_refused_unless_it_is_named(tm
     assert fitted(tmp_path, 2, ckpt_path="last", policy=allowed).global_step == 4
     shutil.copy(tmp_path / "old", tmp_path / "last.ckpt")
     assert fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt").global_step == 4
+
+
+def planted(source: Path, path: Path, **journal) -> None:
+    """A copy of a checkpoint that a stranger has changed and sealed."""
+    tree = load(source)
+    (state,) = tree["callbacks"].values()
+    state["leyden"].update(journal)
+    content = encoded(tree)
+    with path.open("w+b") as stream:
+        stranger = Identity(Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+        envelope.write(stream, content.leaves, content.text, stranger, read(source).origin)
+
+
+def test_a_planted_last_checkpoint_is_passed_over_with_a_warning(tmp_path):
+    fitted(tmp_path)
+    planted(tmp_path / "last.ckpt", tmp_path / "last-v1.ckpt", count=99, file="last-v1.ckpt")
+    with pytest.warns(LeydenWarning, match=r"last-v1\.ckpt'\] are passed over: nothing shows"):
+        resumed = fitted(tmp_path, 2, ckpt_path="last")
+    assert resumed.ckpt_path == str(tmp_path / "last.ckpt")
+    assert resumed.global_step == 4
+
+
+def test_a_planted_checkpoint_that_stands_alone_is_refused(tmp_path):
+    fitted(tmp_path / "mine")
+    (tmp_path / "run").mkdir()
+    planted(tmp_path / "mine" / "last.ckpt", tmp_path / "run" / "last.ckpt", count=99)
+    with pytest.raises(SealError, match="rule 'unproven'"):
+        fitted(tmp_path / "run", 2, ckpt_path="last")
+
+
+def test_a_planted_checkpoint_does_not_name_files_for_deletion(tmp_path):
+    fitted(tmp_path)
+    journal = next(iter(load(tmp_path / "last.ckpt")["callbacks"].values()))["leyden"]
+    digest = save({"precious": 1}, tmp_path / "precious.ckpt")
+    name = "planted.ckpt"
+    says = {"file": name, "after": journal["save"], "save": "ab" * 16, "count": 2, "first": journal["first"]}
+    says |= {"leaving": ["precious.ckpt"], "digests": {"precious.ckpt": digest}}
+    planted(tmp_path / "last.ckpt", tmp_path / name, **says)
+    fitted(tmp_path, 2, ckpt_path="last")
+    assert load(tmp_path / "precious.ckpt") == {"precious": 1}
+    assert (tmp_path / name).exists()
+
+
+def test_a_link_to_the_newest_is_the_last_and_one_that_was_turned_is_refused(tmp_path):
+    saver = L.callbacks.ModelCheckpoint(tmp_path, save_last="link", save_top_k=-1)
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "accelerator": "cpu"}
+    made = L.Trainer(max_epochs=2, callbacks=[saver], **quiet)
+    made.fit(Tiny(), DataLoader(torch.ones(4, 2), batch_size=2))
+    made.validate(Valid(), DataLoader(torch.ones(4, 2)), ckpt_path="last")
+    oldest = next(path for path in tmp_path.iterdir() if path.name.startswith("epoch=0"))
+    (tmp_path / "last.ckpt").unlink()
+    (tmp_path / "last.ckpt").symlink_to(oldest.name)
+    with pytest.raises(SealError, match="rule 'rolled_back'"):
+        made.validate(Valid(), DataLoader(torch.ones(4, 2)), ckpt_path="last")
 
 
 def test_a_checkpoint_whose_process_died_before_it_was_noted_is_read(tmp_path):

@@ -34,7 +34,7 @@ def test_a_level_or_fields_of_the_programs_own_count():
 @pytest.mark.parametrize("chosen", LEVELS)
 def test_the_environment_can_tighten_what_code_chose_and_never_loosen_it(word, chosen):
     policy = resolve(chosen, {"LEYDEN_POLICY": word})
-    for allowed in ("unsealed", "strangers", "revoked", "rolled_back", "pickled"):
+    for allowed in ("unsealed", "strangers", "revoked", "rolled_back", "unproven", "unrecorded", "pickled"):
         assert getattr(policy, allowed) <= getattr(LEVELS[chosen], allowed)
         assert getattr(policy, allowed) <= getattr(LEVELS[word], allowed)
     assert policy.seals == (LEVELS[chosen].seals or LEVELS[word].seals)

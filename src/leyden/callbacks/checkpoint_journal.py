@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, final
 
 from leyden.callbacks.saved_state import SavedState
-from leyden.checkpoint.load import load
+from leyden.checkpoint.load import read
+from leyden.checkpoint.trust import is_proven
 from leyden.errors import CheckpointError, FormatError
 from leyden.wire.envelope import PREFIX
 
@@ -158,10 +159,12 @@ def _own_part(key: str, state: Any) -> Journal | None:
 
 
 def _states(path: Path) -> dict[Any, Any]:
+    """The states of callbacks in a file that is the user's own: another's could name files to be deleted."""
     try:
-        states = load(path, verify=False).get("callbacks")
+        found = read(path, verify=False)
     except (CheckpointError, OSError):
         return {}
+    states = found.tree.get("callbacks") if is_proven(found.seal) else None
     return states if isinstance(states, dict) else {}
 
 

@@ -164,7 +164,7 @@ class KeptCheckpoints(Checkpoint):
             self.last_model_path = path
             if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
                 files, target = self._files, self._last_checkpoint_saved
-                self._once_written(partial(files.link, files.name(path), files.name(target)))
+                self._once_written(partial(self._link, trainer, files.name(path), files.name(target)))
                 self._journal = self._journal.ends(complete=True)
             else:
                 self._write(trainer, path, previous, last=True)
@@ -196,6 +196,10 @@ class KeptCheckpoints(Checkpoint):
                 self._files.release([name])  # a program that reserves no names was faster
             else:
                 return path
+
+    def _link(self, trainer: Trainer, name: str, target: str) -> None:
+        self._files.link(name, target)
+        trainer.checkpoint_writer.store.linked(self._files.place(name), self._files.place(target))
 
     def _write(self, trainer: Trainer, path: str, replaced: str | None, last: bool = False) -> None:
         files, name = self._files, self._files.name(path)

@@ -27,6 +27,7 @@ from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
 from leyden.wire.origin import Origin
 from leyden.wire.safetensors import Entry
+from leyden.wire.seal import Seal
 from leyden.wire.tree import decode
 from leyden.wire.values import Adapter
 
@@ -36,11 +37,16 @@ __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "l
 @final
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint: its tree, the digest of its header, and what it says of its origin."""
+    """A checkpoint: its tree, its seal, and what it says of its origin."""
 
     tree: dict[str, Any]
-    digest: str
+    seal: Seal
     origin: Origin | None
+
+    @property
+    def digest(self) -> str:
+        """That of the header, which covers all of the file."""
+        return self.seal.digest
 
 
 @final
@@ -105,7 +111,7 @@ def read(
     own = verify and is_own(opened.seal)
     objects = restoring() if own else describing(where, describe)
     tree = _tree(data, opened, opened.tree, where, map_location, objects, identity=own)
-    return Loaded(tree, opened.seal.digest, opened.origin)
+    return Loaded(tree, opened.seal, opened.origin)
 
 
 def load_weights(

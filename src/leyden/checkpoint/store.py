@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from leyden.checkpoint.found import check_found, is_planted
 from leyden.checkpoint.lineage import Lineage
-from leyden.checkpoint.load import read
+from leyden.checkpoint.load import Loaded, read
 from leyden.checkpoint.save import write
-from leyden.errors import SealError
-from leyden.security import ledger
+from leyden.checkpoint.trust import is_proven
+from leyden.core.warnings import warn
 from leyden.security.encryption import Encryption
 from leyden.security.policy import Policy
-from leyden.wire.origin import Origin
 from leyden.wire.tree import Encoded
 
 
@@ -32,17 +32,18 @@ class Moment:
 class Store:
     """Writes and reads checkpoints under one policy. Each that is written names the one before it.
 
-    ``configuration`` is a digest of the settings of the run.
+    ``configuration`` is a digest of the settings of the run, ``data`` one of a manifest of its data.
     """
 
     policy: Policy = Policy.DEFAULT
     encryption: Encryption | None = None
     configuration: str | None = None
+    data: str | None = None
     lineage: Lineage = field(default_factory=Lineage.begins)
 
     def write(self, tree: Encoded, path: Path, moment: Moment) -> None:
         """Write a checkpoint and note that it is there."""
-        origin = self.lineage.origin(moment.step, moment.epoch, self.configuration)
+        origin = self.lineage.origin(moment.step, moment.epoch, self.configuration, self.data)
         digest = write(tree, path, self.encryption, origin)
         self.lineage.committed(origin, digest, path)
 
@@ -60,28 +61,34 @@ class Store:
             SealError: the policy does not allow this file, or it is not the one that was written there.
         """
         found = read(path, map_location="cpu", policy=self.policy, encryption=self.encryption, describe=describe)
-        if found.origin is not None:
-            if by_name and not self.policy.rolled_back:
-                _check_newest(path, found.digest, found.origin)
-            if goes_on:
-                self.lineage = Lineage.goes_on(found.origin, found.digest)
+        if by_name:
+            check_found(path, found.seal, found.origin, self.policy)
+        if goes_on:
+            self._go_on(found)
         return found.tree
+
+    def linked(self, path: Path, target: Path) -> None:
+        """Note that a link to a checkpoint was put at ``path``."""
+        self.lineage.linked(path, target)
+
+    def is_planted(self, path: Path) -> bool:
+        """Whether nothing shows that a file is the user's own, so that it is not chosen unless somebody names it."""
+        return not self.policy.unproven and is_planted(path, self.encryption)
+
+    def _go_on(self, found: Loaded) -> None:
+        origin = found.origin
+        if origin is None or not is_proven(found.seal):  # a stranger's file says nothing of a run of the user's
+            self.lineage = Lineage.after(found.digest)
+            return
+        self.lineage = Lineage.goes_on(origin, found.digest)
+        if self.data is not None and origin.data is not None and self.data != origin.data:
+            warn(
+                "The data is not what the checkpoint was trained on: the digests of their manifests differ. "
+                "`leyden verify CHECKPOINT --data PATH` names the files."
+            )
 
 
 def moment_of(tree: Mapping[str, Any]) -> Moment:
     """What a checkpoint says under Lightning's keys; 0 where a hook has put something else there."""
     step, epoch = tree.get("global_step"), tree.get("epoch")
     return Moment(step if type(step) is int and step >= 0 else 0, epoch if type(epoch) is int and epoch >= 0 else 0)
-
-
-def _check_newest(path: Path, digest: str, origin: Origin) -> None:
-    entries = ledger.read(origin.run) or []
-    place = str(path.resolve())
-    written = [entry for entry in entries if str(Path(entry.path).resolve()) == place]
-    # A file that is not in the record was written by a process that died before it could note it.
-    if written and written[-1].digest != digest and any(entry.digest == digest for entry in entries):
-        raise SealError(
-            f"{path} is not read: the run wrote another checkpoint there after this one (save {origin.number}), so it "
-            "was rolled back or swapped (rule 'rolled_back'). If you did that yourself, give its path as ckpt_path, or "
-            "allow it in code: policy=replace(policy, rolled_back=True)."
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from leyden.checkpoint.sealing import signer
 from leyden.security import keys
 from leyden.security.keys import Standing
 from leyden.wire.seal import Seal
@@ -33,3 +34,8 @@ def is_own(seal: Seal) -> bool:
                 pass
     with _LOCK:
         return seal.digest in _WRITTEN
+
+
+def is_proven(seal: Seal) -> bool:
+    """Whether the seal shows that the file is the user's own, or the user has no key that could show it."""
+    return is_own(seal) or (seal.signer is None and signer() is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from leyden.errors import KeyStoreError, PolicyError, SealError
@@ -27,7 +27,9 @@ class Policy:
     unsealed: bool  # checkpoints that nobody has signed
     strangers: bool  # those that are sealed by a key that the user has not trusted
     revoked: bool  # those that are sealed by a key that the user has revoked
-    rolled_back: bool  # a best or last one in the place of one that the run wrote there later
+    rolled_back: bool  # a best or last one in the place of one that was written there later
+    unproven: bool  # a best or last one that neither a seal nor a record shows to be the user's own
+    unrecorded: bool  # a best or last one of which this machine has no record, so that it may have been rolled back
     pickled: bool  # Lightning's and torch's files, whose pickles are interpreted and never run
     seals: bool  # a run starts only where it can seal its checkpoints
 
@@ -42,14 +44,25 @@ class Policy:
             strangers=self.strangers and other.strangers,
             revoked=self.revoked and other.revoked,
             rolled_back=self.rolled_back and other.rolled_back,
+            unproven=self.unproven and other.unproven,
+            unrecorded=self.unrecorded and other.unrecorded,
             pickled=self.pickled and other.pickled,
             seals=self.seals or other.seals,
         )
 
 
-Policy.OPEN = Policy(unsealed=True, strangers=True, revoked=True, rolled_back=True, pickled=True, seals=False)
-Policy.DEFAULT = Policy(unsealed=True, strangers=True, revoked=False, rolled_back=False, pickled=True, seals=False)
-Policy.STRICT = Policy(unsealed=False, strangers=False, revoked=False, rolled_back=False, pickled=False, seals=True)
+Policy.OPEN = Policy(
+    unsealed=True,
+    strangers=True,
+    revoked=True,
+    rolled_back=True,
+    unproven=True,
+    unrecorded=True,
+    pickled=True,
+    seals=False,
+)
+Policy.DEFAULT = replace(Policy.OPEN, revoked=False, rolled_back=False, unproven=False)
+Policy.STRICT = replace(Policy.DEFAULT, unsealed=False, strangers=False, unrecorded=False, pickled=False, seals=True)
 
 LEVELS: dict[str, Policy] = {"open": Policy.OPEN, "default": Policy.DEFAULT, "strict": Policy.STRICT}
 

@@ -1,0 +1,70 @@
+"""Checkpoints that nobody named: whether one that was found as the best or the last is what was written there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from leyden.checkpoint.content import content
+from leyden.checkpoint.trust import is_proven
+from leyden.errors import CheckpointError, SealError
+from leyden.security import ledger
+from leyden.security.encryption import Encryption
+from leyden.security.ledger import Entry
+from leyden.security.policy import Policy
+from leyden.wire import envelope
+from leyden.wire.origin import Origin
+from leyden.wire.seal import Seal
+
+
+def check_found(path: Path, seal: Seal | None, origin: Origin | None, policy: Policy) -> None:
+    """SealError unless this file may be taken for the best or the last, though nobody named it.
+
+    It has to be what was written last in that place, as far as this machine has a record of it; without one its seal
+    has to show that it is the user's own.
+    """
+    newest = newest_at(path)
+    if newest is None:
+        if not policy.unrecorded:
+            raise _refusal(path, "this machine has no record of it, so it may have been rolled back", "unrecorded")
+        if not policy.unproven and (seal is None or not is_proven(seal)):
+            raise _refusal(path, "nothing shows that a run of yours wrote it", "unproven")
+        return
+    if policy.rolled_back or (seal is not None and seal.digest == newest[1].digest):
+        return
+    run, entry = newest
+    if seal is not None and is_proven(seal) and origin is not None and origin.run == run:
+        noted = any(one.digest == seal.digest for one in ledger.read(run) or [])
+        if not noted and origin.number > entry.number:
+            return  # a process died before it could note what it wrote, or the run went on elsewhere
+        why = f"the run wrote its save {entry.number} there, and this is its save {origin.number}"
+        raise _refusal(path, f"{why}: it was rolled back or swapped", "rolled_back")
+    raise _refusal(path, f"it is not what was written there, save {entry.number} of the run {run}", "rolled_back")
+
+
+def is_planted(path: Path, encryption: Encryption | None) -> bool:
+    """Whether neither a record nor a seal shows that a file is the user's own."""
+    try:
+        data, where = content(path, True, encryption)
+        seal = envelope.read(memoryview(data), where).seal
+    except (CheckpointError, OSError):
+        return True
+    newest = newest_at(path)
+    return seal is None or not (is_proven(seal) or (newest is not None and newest[1].digest == seal.digest))
+
+
+def newest_at(path: Path) -> tuple[str, Entry] | None:
+    """The run that wrote last in a place, and what; None where no run of this machine's record did."""
+    place = ledger.place(path)
+    written = [
+        (run, entries[-1])
+        for run in ledger.runs_at(path)
+        if (entries := [entry for entry in ledger.read(run) or [] if entry.path == place])
+    ]
+    return max(written, key=lambda one: one[1].time, default=None)
+
+
+def _refusal(path: Path, why: str, rule: str) -> SealError:
+    return SealError(
+        f"{path} is not read: {why} (rule {rule!r}). If you know where it comes from, give its path as ckpt_path, "
+        f"or allow it in code: policy=replace(policy, {rule}=True)."
+    )
