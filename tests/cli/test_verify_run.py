@@ -1,13 +1,32 @@
 from __future__ import annotations
 
+import os
 import shutil
 
+import pyrage
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from leyden.checkpoint.lineage import Lineage
-from leyden.checkpoint.save import save
+from leyden.checkpoint.save import encoded, save
 from leyden.cli.main import main
-from leyden.security.keys import home
+from leyden.security import ledger
+from leyden.security.encryption import Encryption
+from leyden.security.keys import Identity, home
+from leyden.wire import envelope
+
+STRANGER = Identity(Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+
+
+def saved(chain, path, step):
+    origin = chain.origin(step, 0)
+    chain.committed(origin, save({"step": step}, path, origin=origin), path)
+
+
+def foreign(path, signer, origin):
+    tree = encoded({"step": 9})
+    with path.open("w+b") as stream:
+        envelope.write(stream, tree.leaves, tree.text, signer, origin)
 
 
 @pytest.fixture
@@ -17,8 +36,7 @@ def run(tmp_path):
     chain = Lineage.begins()
     for step, name in ((1, "one"), (2, "last"), (3, "last")):
         path = folder / f"{name}.ckpt"
-        origin = chain.origin(step, 0)
-        chain.committed(origin, save({"step": step}, path, origin=origin), path)
+        saved(chain, path, step)
         shutil.copy(path, tmp_path / f"kept-{step}")
     return folder, chain
 
@@ -40,7 +58,7 @@ def test_a_checkpoint_that_was_rolled_back_is_found(capsys, run, tmp_path):
     shutil.copy(tmp_path / "kept-2", folder / "last.ckpt")
     told = verified(capsys, folder, 1)
     assert "last.ckpt was rolled back: the run's save 2 lies where it wrote its save 3" in told
-    assert "is the newest checkpoint of the run" in told
+    assert told.endswith("2 checkpoints are whole; 1 problems.\n")
 
 
 def test_checkpoints_that_were_swapped_are_found(capsys, run, tmp_path):
@@ -49,10 +67,206 @@ def test_checkpoints_that_were_swapped_are_found(capsys, run, tmp_path):
     assert "one.ckpt was swapped: the run's save 3 lies where it wrote its save 1" in verified(capsys, folder, 1)
 
 
-def test_a_planted_checkpoint_is_found(capsys, run):
+@pytest.mark.parametrize("signer", [None, STRANGER], ids=["unsealed", "sealed by a stranger"])
+@pytest.mark.parametrize("claims", [True, False], ids=["claims the run", "claims nothing"])
+def test_a_planted_checkpoint_is_found(capsys, run, signer, claims):
     folder, chain = run
-    save({"step": 9}, folder / "better.ckpt", origin=chain.origin(9, 0))
-    assert "which never wrote it: it was planted" in verified(capsys, folder, 1)
+    foreign(folder / "better.ckpt", signer, chain.origin(9, 0) if claims else None)
+    assert "better.ckpt was planted: nothing shows that a run of yours wrote it." in verified(capsys, folder, 1)
+
+
+def test_a_planted_checkpoint_in_the_place_of_another_is_found(capsys, run):
+    folder, chain = run
+    foreign(folder / "last.ckpt", STRANGER, chain.origin(9, 0))
+    assert f"last.ckpt was planted where the run {chain.run} wrote its save 3" in verified(capsys, folder, 1)
+
+
+def test_a_whole_directory_that_was_rolled_back_is_found(capsys, tmp_path):
+    """Each file lies where the run wrote it, and only the newest is missing."""
+    folder, chain = tmp_path / "run", Lineage.begins()
+    saved(chain, folder / "epoch=0.ckpt", 1)
+    shutil.copytree(folder, tmp_path / "before")
+    saved(chain, folder / "epoch=1.ckpt", 2)
+    (folder / "epoch=0.ckpt").unlink()
+    assert "1 earlier checkpoints of the run" in verified(capsys, folder, 0)  # which the run deleted itself
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "before", folder)
+    assert "epoch=1.ckpt is the newest checkpoint of the run" in verified(capsys, folder, 1)
+
+
+def test_files_that_changed_their_names_are_found(capsys, run):
+    folder, _ = run
+    (folder / "one.ckpt").rename(folder / "third")
+    (folder / "last.ckpt").rename(folder / "one.ckpt")
+    (folder / "third").rename(folder / "last.ckpt")
+    told = verified(capsys, folder, 1)
+    assert "one.ckpt was swapped" in told
+    assert "last.ckpt was rolled back" in told
+
+
+def test_the_checkpoint_of_another_run_in_the_place_of_this_ones_is_found(capsys, run, tmp_path):
+    folder, chain = run
+    other = Lineage.begins()
+    saved(other, tmp_path / "other" / "last.ckpt", 5)
+    shutil.copy(tmp_path / "other" / "last.ckpt", folder / "last.ckpt")
+    told = verified(capsys, folder, 1)
+    assert (
+        f"last.ckpt was swapped: save 1 of the run {other.run} lies where the run {chain.run} wrote its save 3" in told
+    )
+
+
+def test_what_is_no_checkpoint_any_more_is_found(capsys, run):
+    folder, _ = run
+    (folder / "one.ckpt").write_bytes(b"noise")
+    assert "one.ckpt was not written by Leyden" in verified(capsys, folder, 2)
+    (folder / "last.ckpt").unlink()
+    (folder / "last.ckpt").mkdir()
+    assert "last.ckpt is no longer the checkpoint that was written there (save 3" in verified(capsys, folder, 1)
+
+
+def test_a_directory_whose_checkpoints_are_all_gone_is_not_taken_for_a_sound_one(capsys, run):
+    folder, _ = run
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert "last.ckpt is the newest checkpoint of the run" in verified(capsys, folder, 1)
+
+
+def test_a_directory_without_checkpoints_ends_with_2(capsys, tmp_path):
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "There is no checkpoint in" in capsys.readouterr().err
+
+
+def test_links_count_as_what_they_lead_to(capsys, run):
+    folder, chain = run
+    (folder / "best.ckpt").symlink_to("last.ckpt")
+    chain.linked(folder / "best.ckpt", folder / "last.ckpt")
+    assert verified(capsys, folder, 0).endswith("2 checkpoints are whole; 0 problems.\n")
+    (folder / "best.ckpt").unlink()
+    (folder / "best.ckpt").symlink_to("one.ckpt")
+    assert "best.ckpt is a link that leads to another checkpoint than save 3" in verified(capsys, folder, 1)
+
+
+def test_a_file_that_became_a_link_is_found(capsys, run, tmp_path):
+    folder, _ = run
+    (folder / "last.ckpt").rename(tmp_path / "outside.ckpt")
+    (folder / "last.ckpt").symlink_to(tmp_path / "outside.ckpt")
+    assert "last.ckpt is a link that leads elsewhere than save 3" in verified(capsys, folder, 1)
+    (folder / "last.ckpt").unlink()
+    (folder / "last.ckpt").symlink_to("one.ckpt")
+    assert "last.ckpt is a link that leads to another checkpoint" in verified(capsys, folder, 1)
+
+
+def test_an_edited_record_is_a_problem_of_its_own(capsys, run):
+    folder, chain = run
+    record = home() / "runs" / f"{chain.run}.jsonl"
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[1:]))
+    told = verified(capsys, folder, 1)
+    assert "was changed by somebody else: line 1 is not" in told
+    assert "2 checkpoints are whole; 1 problems." in told
+
+
+@pytest.mark.parametrize("move", [False, True], ids=["copied", "moved"])
+def test_a_directory_at_another_path_is_no_false_alarm(capsys, run, tmp_path, move):
+    folder, _ = run
+    (folder.rename if move else lambda to: shutil.copytree(folder, to))(tmp_path / "elsewhere")
+    told = verified(capsys, tmp_path / "elsewhere", 0)
+    assert "wrote in another directory, so these are copies. The newest here is save 3.\n" in told
+
+
+def test_a_copy_that_is_not_the_newest_says_how_far_the_run_has_come(capsys, run, tmp_path):
+    (tmp_path / "old").mkdir()
+    shutil.copy(tmp_path / "kept-2", tmp_path / "old" / "last.ckpt")
+    told = verified(capsys, tmp_path / "old", 0)
+    assert "The newest here is save 2, and the run has gone on to its save 3." in told
+
+
+def test_a_directory_on_another_machine_where_the_run_went_on_is_no_false_alarm(capsys, run, monkeypatch, tmp_path):
+    folder, chain = run
+    shutil.copytree(home(), tmp_path / "theirs")
+    shutil.rmtree(tmp_path / "theirs" / "runs")
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "theirs"))
+    shutil.copytree(folder, tmp_path / "there")
+    other = Lineage(chain.run, chain.number, chain.parent)
+    saved(other, tmp_path / "there" / "last.ckpt", 4)
+    told = verified(capsys, tmp_path / "there", 0)
+    assert f"Some of the run {chain.run} are not in this machine's record" in told
+    assert told.endswith("2 checkpoints are whole; 0 problems.\n")
+
+
+def test_a_checkpoint_of_a_process_that_died_before_it_noted_it_is_told_and_no_problem(capsys, run):
+    folder, chain = run
+    save({"step": 4}, folder / "last.ckpt", origin=chain.origin(4, 0))
+    told = verified(capsys, folder, 2)
+    assert "last.ckpt is newer than this machine's record" in told
+    assert told.endswith("2 checkpoints are whole; 0 problems; 1 could not be looked at.\n")
+
+
+def test_a_run_that_was_resumed_in_another_directory_is_whole_in_both(capsys, run, tmp_path):
+    folder, chain = run
+    saved(Lineage(chain.run, chain.number, chain.parent), tmp_path / "next" / "last.ckpt", 4)
+    assert verified(capsys, tmp_path / "next", 0).endswith("1 checkpoints are whole; 0 problems.\n")
+    assert verified(capsys, folder, 0).endswith("2 checkpoints are whole; 0 problems.\n")
+
+
+def test_a_branch_that_was_left_is_no_false_alarm(capsys, run):
+    """Resumed from the first save once more, under the same name: fewer saves, and the newest all the same."""
+    folder, chain = run
+    first = ledger.read(chain.run)[0]
+    saved(Lineage(chain.run, 1, first.digest), folder / "last.ckpt", 2)
+    assert verified(capsys, folder, 0).endswith("2 checkpoints are whole; 0 problems.\n")
+
+
+def test_two_runs_in_one_directory_are_no_false_alarm(capsys, run):
+    folder, _ = run
+    saved(Lineage.begins(), folder / "last.ckpt", 7)
+    assert verified(capsys, folder, 0).endswith("2 checkpoints are whole; 0 problems.\n")
+
+
+def test_a_run_whose_directory_was_emptied_for_another_is_told_and_no_problem(capsys, run):
+    folder, chain = run
+    shutil.rmtree(folder)
+    saved(Lineage.begins(), folder / "other.ckpt", 1)
+    told = verified(capsys, folder, 0)
+    assert f"The run {chain.run} wrote here before another one did. All its checkpoints are gone." in told
+
+
+def test_a_gap_between_branches_is_told(capsys, run, monkeypatch, tmp_path):
+    folder, chain = run
+    saved(Lineage(chain.run, 1, "ab" * 32), folder / "two.ckpt", 2)
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "theirs"))
+    told = verified(capsys, folder, 0)
+    assert f"Save 2 of the run {chain.run} does not follow the save 1 that is here" in told
+    assert "2 of them are not sealed by you" not in told
+    assert "3 of them are not sealed by you or by somebody whom you trust." in told
+
+
+def test_an_encrypted_checkpoint_is_looked_at_with_its_key_and_else_ends_with_2(capsys, tmp_path):
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "key").write_text(str(key))
+    chain = Lineage.begins()
+    origin, path = chain.origin(1, 0), tmp_path / "run" / "last.ckpt"
+    chain.committed(origin, save({"step": 1}, path, Encryption(to=str(key.to_public())), origin), path)
+    told = verified(capsys, path.parent, 2)
+    assert "last.ckpt could not be looked at" in told
+    assert "is encrypted, and nothing was given that opens it" in told
+    assert main(["verify", str(path.parent), "--identity", str(tmp_path / "key")]) == 0
+    assert main(["verify", str(path), "--identity", str(tmp_path / "key")]) == 0
+    assert main(["inspect", str(path), "--identity", str(tmp_path / "key")]) == 0
+    assert main(["which-models", "--package", "jax", str(path), "--identity", str(tmp_path / "key")]) == 0
+    assert main(["which-models", "--package", "jax", str(path)]) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_not_taken_for_sound(capsys, run):
+    folder, _ = run
+    (folder / "one.ckpt").chmod(0)
+    assert "one.ckpt could not be looked at" in verified(capsys, folder, 2)
+
+
+def test_names_do_not_command_the_terminal(capsys, run):
+    folder, _ = run
+    shutil.copy(folder / "one.ckpt", folder / "a\x1b[31m.ckpt")
+    assert "\x1b" not in verified(capsys, folder, 0)
 
 
 def test_a_tampered_checkpoint_is_found(capsys, run):

@@ -44,3 +44,22 @@ def test_what_cannot_be_looked_at_is_no_clean_bill(capsys, folder):
 
 def test_a_requirement_that_is_none_is_refused(capsys, folder):
     assert "Write it as in a list of requirements" in asked(capsys, "--package", "==2", folder, code=2).err
+
+
+def test_files_of_other_programs_are_counted_as_silent(capsys, folder):
+    (folder / "other.ckpt").write_bytes(b"PK\x03\x04")
+    header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+    (folder / "other.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"x")
+    told = asked(capsys, "--package", "jax", folder, code=0).out
+    assert told == "0 checkpoints were made with it; 3 do not say what they were made with.\n"
+
+
+def test_what_is_not_there_is_no_clean_bill(capsys, tmp_path):
+    assert "could not be looked at" in asked(capsys, "--package", "jax", tmp_path / "nowhere", code=2).out
+
+
+def test_a_version_that_is_none_is_told_where_every_version_is_meant(capsys, tmp_path):
+    odd = {"jax": ("not a version\x1b[31m", None)}
+    save({"a": 1}, tmp_path / "a", origin=Origin("ab" * 16, 1, None, "then\x1b[31m", 1, 0, packages=odd))
+    assert "\x1b" not in asked(capsys, "--package", "jax", tmp_path, code=1).out
+    assert asked(capsys, "--package", "jax==1", tmp_path, code=0).out.startswith("0 checkpoints")

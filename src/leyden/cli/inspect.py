@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from leyden.cli.command import Command
-from leyden.cli.mapped import content
+from leyden.cli.mapped import content, identity_argument, printable
 
 HELP = "Show what is in a checkpoint: sizes, shapes, hyperparameters, progress and seal."
 _MOST_SHOWN = 40  # tensors, without --tensors
@@ -20,6 +20,7 @@ _MOST_SHOWN = 40  # tensors, without --tensors
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("path", metavar="FILE", type=Path, help="a checkpoint of Leyden's or any safetensors file")
     parser.add_argument("--tensors", action="store_true", help=f"list every tensor, not only the first {_MOST_SHOWN}")
+    identity_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
@@ -30,7 +31,7 @@ def run(options: Namespace) -> int:
     from leyden.wire.outline import outline, stored
 
     where = str(options.path)
-    data = content(options.path)
+    data = content(options.path, options.identity)
     opened = envelope.read(data, where)
     entries = opened.header.entries
     tree = None if opened.tree is None else redacted(outline(opened.tree, entries, where))
@@ -58,38 +59,33 @@ def run(options: Namespace) -> int:
 
 def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mapping[str, Any]) -> Iterator[str]:
     total = len(facts["tensors"])
-    yield f"{_text(facts['file'])}: {facts['format']}, {facts['bytes']:,} bytes, {total:,} tensors"
+    yield f"{printable(facts['file'])}: {facts['format']}, {facts['bytes']:,} bytes, {total:,} tensors"
     if facts["digest"]:
         yield f"  digest      {facts['digest']}"
         yield f"  sealed by   {facts['sealed_by'] or 'nobody'}{_standing(facts['standing'])}"
     if origin := facts["origin"]:
-        yield f"  run         {origin['run']}, save {origin['number']}, {_text(origin['time'])}"
-        yield f"  code        {_text(origin['code'] or 'unknown')}"
+        yield f"  run         {origin['run']}, save {origin['number']}, {printable(origin['time'])}"
+        yield f"  code        {printable(origin['code'] or 'unknown')}"
     for name in ("epoch", "global_step", "pytorch-lightning_version"):
         if tree and name in tree:
-            yield f"  {name:<11} {_text(tree[name])}"
+            yield f"  {name:<11} {printable(tree[name])}"
     hyperparameters = (tree or {}).get("hyper_parameters")
     if isinstance(hyperparameters, dict):
         yield "  hyperparameters"
         for name, value in hyperparameters.items():
-            yield f"    {_text(name)} = {_text(_plain(value))}"
+            yield f"    {printable(name)} = {printable(_plain(value))}"
     known = {"epoch", "global_step", "pytorch-lightning_version", "hyper_parameters"}
-    if others := [_text(name) for name in tree or {} if name not in known]:
+    if others := [printable(name) for name in tree or {} if name not in known]:
         yield f"  also holds  {', '.join(others)}"
     yield "  tensors"
     for name, tensor in tensors.items():
-        yield f"    {_text(name)}  {_text(tensor)}  {tensor.bytes:,} bytes"
+        yield f"    {printable(name)}  {printable(tensor)}  {tensor.bytes:,} bytes"
     if total > len(tensors):
         yield f"    and {total - len(tensors):,} more: --tensors shows them"
 
 
 def _standing(standing: str | None) -> str:
     return f" ({standing})" if standing else ""
-
-
-def _text(value: object) -> str:
-    """A value out of a file on its way to a terminal, which must not take parts of it for commands."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value)[:500])
 
 
 def _plain(value: Any) -> Any:

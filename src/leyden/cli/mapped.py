@@ -1,14 +1,28 @@
-"""Files as commands read them."""
+"""Files as commands read them: mapped, or opened into memory where they are encrypted."""
 
 from __future__ import annotations
 
-import mmap
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def content(path: Path) -> memoryview:
-    """All bytes of a file, mapped."""
-    with path.open("rb") as file:
-        if not path.is_file() or path.stat().st_size == 0:  # neither can be mapped
-            return memoryview(b"")
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+def identity_argument(parser: ArgumentParser) -> None:
+    """The option that names what opens encrypted checkpoints."""
+    text = "a file of private age or SSH keys that open encrypted checkpoints; may be repeated (default: those that "
+    parser.add_argument(
+        "--identity", metavar="FILE", type=Path, action="append", default=[], help=f"{text}LEYDEN_AGE_IDENTITIES names)"
+    )
+
+
+def content(path: Path, identities: Sequence[Path] = ()) -> memoryview:
+    """All bytes of a checkpoint; EncryptionError where nothing opens it."""
+    from leyden.checkpoint.content import content as opened  # here: what it brings is slow to import
+    from leyden.security.encryption import Encryption
+
+    return memoryview(opened(path, True, Encryption(keys=identities) if identities else None)[0])
+
+
+def printable(value: object) -> str:
+    """A value out of a file on its way to a terminal, which must not take parts of it for commands."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value)[:500])

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from leyden.cli.command import Command
-from leyden.cli.mapped import content
+from leyden.cli.mapped import content, identity_argument, printable
 from leyden.cli.sign import inside
 from leyden.errors import FormatError, PathError, SealError
 
@@ -21,6 +21,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--key", metavar="PEM", type=Path, help="the public key that the signature has to be of")
     policy = "whose checkpoints are accepted: open, default or strict (default: default)"
     parser.add_argument("--policy", metavar="LEVEL", help=policy)
+    identity_argument(parser)
     ignore = "a path in the directory that may be there without a signature; may be repeated"
     parser.add_argument("--ignore", metavar="PATH", action="append", default=[], help=ignore)
 
@@ -46,7 +47,7 @@ def checkpoint(options: Namespace) -> None:
     from leyden.wire import envelope
 
     where = str(options.path)
-    data = content(options.path)
+    data = content(options.path, options.identity)
     opened = envelope.read(data, where)
     if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests and no seal to check.")
@@ -60,22 +61,26 @@ def checkpoint(options: Namespace) -> None:
 
 
 def directory(options: Namespace) -> int:
-    """Every checkpoint in a directory: whole, sealed, and where its run wrote it. The answer is 1 if one is not."""
+    """Every checkpoint in a directory: whole, sealed, and where its run wrote it.
+
+    The answer is 1 if one is not, and else 2 if there is something that could not be looked at, or nothing at all.
+    """
     from leyden.cli.verify_run import look
     from leyden.security.policy import resolve
 
-    whole, problems, notes = look(options.path, resolve(options.policy))
-    for found in whole:
-        origin = (
-            f"save {found.origin.number} of run {found.origin.run}, step {found.origin.step}" if found.origin else ""
-        )
-        print(f"{found.path}: whole. {origin}".rstrip())
-    for problem in problems:
-        print(f"{problem.path} {problem.what}")
-    for note in notes:
+    found = look(options.path, resolve(options.policy), options.identity)
+    for one in found.whole:
+        origin = f"save {one.origin.number} of run {one.origin.run}, step {one.origin.step}" if one.origin else ""
+        print(f"{printable(one.path)}: whole. {origin}".rstrip())
+    for told in (*found.problems, *found.unseen):
+        print(f"{printable(told.path)} {printable(told.what)}")
+    for note in found.notes:
         print(note)
-    print(f"{len(whole)} checkpoints are whole; {len(problems)} problems.")
-    return 1 if problems else 0
+    unseen = f"; {len(found.unseen)} could not be looked at" if found.unseen else ""
+    print(f"{len(found.whole)} checkpoints are whole; {len(found.problems)} problems{unseen}.")
+    if not (found.whole or found.problems or found.unseen):
+        raise PathError(f"There is no checkpoint in {options.path}. Name the directory that they were saved to.")
+    return 1 if found.problems else 2 if found.unseen else 0
 
 
 def model(options: Namespace) -> None:

@@ -6,17 +6,23 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from leyden.cli.command import Command
-from leyden.cli.mapped import content
+from leyden.cli.mapped import content, identity_argument, printable
 from leyden.errors import LeydenError, SettingsError
 
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+MODELS: Final = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth", ".safetensors")  # what other programs load
 HELP = "Find the checkpoints that were made where a package, such as a compromised release, was installed."
 
 
 def arguments(parser: ArgumentParser) -> None:
     package = "a package, with versions or without: lightning==2.6.3, 'torch<2.10'; may be repeated"
     parser.add_argument("--package", metavar="PACKAGE", action="append", required=True, help=package)
+    identity_argument(parser)
     places = "where to look (default: the current directory)"
     parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", default=[Path()], help=places)
 
@@ -35,25 +41,35 @@ def run(options: Namespace) -> int:
     found = silent = unread = 0
     for path in _files(options.paths):
         try:
-            data = content(path)
-            if bytes(data[8 : 8 + len(envelope.PREFIX)]) != envelope.PREFIX:
-                continue
-            origin = envelope.read(data, str(path)).origin
+            data = content(path, options.identity)
+            ours = bytes(data[8 : 8 + len(envelope.PREFIX)]) == envelope.PREFIX
+            origin = envelope.read(data, str(path)).origin if ours else None
         except (LeydenError, OSError) as error:
-            print(f"{ascii(str(path))[1:-1]}: could not be looked at: {error}")
+            print(f"{printable(path)}: could not be looked at: {printable(error)}")
             unread += 1
             continue
         if origin is None or origin.packages is None:
-            silent += 1
+            silent += ours or path.suffix.lower() in MODELS
             continue
         for requirement in wanted:
             version, digest = origin.packages.get(canonicalize_name(requirement.name), (None, None))
-            if version is not None and requirement.specifier.contains(version, prereleases=True):
+            if version is not None and _fits(requirement, version):
                 made = f"{requirement.name} {version}, RECORD {digest or 'unknown'}, {origin.time}"
-                print(f"{ascii(str(path))[1:-1]}: {made}")
+                print(f"{printable(path)}: {printable(made)}")
                 found += 1
-    print(f"{found} checkpoints were made with it; {silent} do not say what they were made with.")
+    unseen = f"; {unread} could not be looked at" if unread else ""
+    print(f"{found} checkpoints were made with it; {silent} do not say what they were made with{unseen}.")
     return 1 if found else 2 if unread else 0
+
+
+def _fits(requirement: Requirement, version: str) -> bool:
+    """Whether a version is meant. One that is none by the rules is told only where every version is meant."""
+    from packaging.version import InvalidVersion
+
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        return not requirement.specifier
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:
