@@ -32,6 +32,7 @@ from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyLogger, Logger, LoggerLike
 from leyden.loggers.tensorboard import TensorBoardLogger, has_tensorboard
 from leyden.security.encryption import Encryption
+from leyden.security.manifest import Manifest, manifest
 from leyden.security.policy import Policy, check_sealing, resolve
 from leyden.settings import Settings, flag
 
@@ -122,12 +123,17 @@ def check_together(callbacks: Sequence[Callback], loggers: list[Logger], setting
                 pass
 
 
-def store_for(policy: Policy | str | None, encryption: Encryption | None, settings: Settings) -> Store:
+def store_for(
+    policy: Policy | str | None,
+    encryption: Encryption | None,
+    data: Manifest | str | PathLike[str] | None,
+    settings: Settings,
+) -> Store:
     """How the checkpoints of a trainer are written and read.
 
     Raises:
         PolicyError: the policy is none, or wants a seal where there is no key.
-        SettingsError: the encryption is none, or says only what opens files.
+        SettingsError: the encryption is none, or says only what opens files; the data is no manifest and no path.
     """
     given: object = encryption
     if given is not None and not (isinstance(given, Encryption) and given.encrypts):
@@ -137,7 +143,22 @@ def store_for(policy: Policy | str | None, encryption: Encryption | None, settin
         )
     resolved = resolve(policy)
     check_sealing(resolved)
-    return Store(resolved, encryption, hashlib.sha256(repr(settings).encode()).hexdigest())
+    configuration = hashlib.sha256(repr(settings).encode()).hexdigest()
+    return Store(resolved, encryption, configuration, _manifest_of(data))
+
+
+def _manifest_of(data: object) -> str | None:
+    match data:
+        case None:
+            return None
+        case Manifest():
+            return data.digest
+        case str() | PathLike():
+            return manifest(data).digest
+        case _:
+            raise SettingsError(
+                f"data_manifest is {described(data)}. Use leyden.data.manifest(path), or the path of the data."
+            )
 
 
 def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, trainer: Trainer) -> Path | None:

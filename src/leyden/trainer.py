@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
 from leyden.runtime.creation import created_on
 from leyden.security.encryption import Encryption
+from leyden.security.manifest import Manifest
 from leyden.security.policy import Policy
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
@@ -92,6 +94,7 @@ class Trainer(TrainerViews):
             checkpoint or at the end of fit, and when fit is over, however it ended, all files are there.
         policy: whose checkpoints are read, and whether all have to be sealed: a Policy, "open", "default" or "strict".
         encryption: for whom checkpoints are encrypted, and what opens them: an Encryption.
+        data_manifest: what the data is, for checkpoints to name: ``leyden.data.manifest(path)``, or the path itself.
         on_nonfinite: what is done about a loss or a gradient that is not finite: "raise" ends the run, "skip" leaves
             the step out, "rollback" also goes back to earlier weights, None does nothing (the default).
 
@@ -147,6 +150,7 @@ class Trainer(TrainerViews):
         async_checkpointing: bool | int = False,
         policy: Policy | str | None = None,
         encryption: Encryption | None = None,
+        data_manifest: Manifest | str | PathLike[str] | None = None,
         on_nonfinite: Literal["raise", "skip", "rollback"] | None = None,
     ) -> None:
         refuse_unavailable(model_registry=model_registry)
@@ -217,7 +221,8 @@ class Trainer(TrainerViews):
         self._log = Log(self.settings.device)
         self._hooks = Hooks()
         self._writer = Writer(
-            checkpoints_in_flight(async_checkpointing or in_background), store_for(policy, encryption, self.settings)
+            checkpoints_in_flight(async_checkpointing or in_background),
+            store_for(policy, encryption, data_manifest, self.settings),
         )
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}

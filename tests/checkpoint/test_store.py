@@ -181,6 +181,22 @@ def test_settings_without_a_meaning_are_refused_when_the_trainer_is_built(tmp_pa
         trainer(tmp_path, policy="strict")
 
 
+def test_each_checkpoint_names_its_data_and_a_resumed_run_warns_of_other_data(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("a")
+    before = L.data.manifest(tmp_path / "data")
+    fitted(tmp_path, data_manifest=before)
+    assert read(tmp_path / "last.ckpt").origin.data == before.digest
+    fitted(tmp_path, 2, ckpt_path="last", data_manifest=tmp_path / "data")
+    assert read(tmp_path / "last.ckpt").origin.data == before.digest
+    (tmp_path / "data" / "a").write_text("b")
+    with pytest.warns(LeydenWarning, match="The data is not what the checkpoint was trained on"):
+        fitted(tmp_path, 3, ckpt_path="last", data_manifest=tmp_path / "data")
+    assert read(tmp_path / "last.ckpt").origin.data != before.digest
+    with pytest.raises(SettingsError, match="data_manifest is an int"):
+        trainer(tmp_path, data_manifest=3)
+
+
 @pytest.mark.parametrize("tree", [{}, {"global_step": "many", "epoch": -1}, {"global_step": True}])
 def test_what_a_hook_puts_under_the_counters_is_not_believed(tree):
     assert moment_of(tree) == Moment(0, 0)

@@ -13,6 +13,7 @@ from leyden.cli.main import main
 from leyden.security import ledger
 from leyden.security.encryption import Encryption
 from leyden.security.keys import Identity, home
+from leyden.security.manifest import manifest
 from leyden.wire import envelope
 
 STRANGER = Identity(Ed25519PrivateKey.from_private_bytes(b"s" * 32))
@@ -300,3 +301,47 @@ def test_other_files_and_links_are_passed_over(capsys, run):
 def test_checkpoints_without_an_origin_are_counted(capsys, tmp_path):
     save({"a": 1}, tmp_path / "run" / "a.ckpt")
     assert "1 of them do not say which run they are from." in verified(capsys, tmp_path / "run", 0)
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A checkpoint that names its data, and the data."""
+    (tmp_path / "data").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).write_text(name)
+    chain = Lineage.begins()
+    origin = chain.origin(1, 0, data=manifest(tmp_path / "data").digest)
+    save({"step": 1}, tmp_path / "run" / "a.ckpt", origin=origin)
+    return tmp_path / "run", tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", ["", "a.ckpt"], ids=["directory", "file"])
+def test_data_is_compared_with_what_checkpoints_name(capsys, trained, name):
+    run, data = trained
+    assert main(["verify", str(run / name), "--data", str(data)]) == 0
+    assert f"{data}: 2 files are what 1 checkpoints were trained on." in capsys.readouterr().out
+    (data / "b").write_text("c")
+    assert main(["verify", str(run / name), "--data", str(data)]) == 1
+    assert f"{data} is not what 1 checkpoints were trained on" in (told := capsys.readouterr().out)
+    assert "\n  b is another\n" in told
+
+
+def test_where_the_manifest_is_not_on_this_machine_that_is_told(capsys, trained):
+    run, data = trained
+    (home() / "manifests" / f"{manifest(data).digest}.json").unlink()
+    (data / "b").write_text("c")
+    assert main(["verify", str(run), "--data", str(data)]) == 1
+    assert "This machine does not have that manifest" in capsys.readouterr().out
+
+
+def test_checkpoints_that_name_no_data_end_with_2(capsys, run, tmp_path):
+    assert main(["verify", str(run[0]), "--data", str(tmp_path)]) == 2
+    assert "None of them says what data it was trained on" in capsys.readouterr().out
+
+
+def test_many_differences_are_counted(capsys, trained):
+    run, data = trained
+    for number in range(50):
+        (data / f"new{number}").write_text("")
+    assert main(["verify", str(run), "--data", str(data)]) == 1
+    assert "and 10 more" in capsys.readouterr().out

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from leyden.cli.command import Command
 from leyden.cli.mapped import content, identity_argument, printable
 from leyden.cli.sign import inside
 from leyden.errors import FormatError, PathError, SealError
 
+if TYPE_CHECKING:
+    from leyden.wire.origin import Origin
+
+_MOST_TOLD: Final = 40  # files
 HELP = "Check checkpoints against their digests, seals and the record of their run, or a model against a signature."
 
 
@@ -22,6 +29,8 @@ def arguments(parser: ArgumentParser) -> None:
     policy = "whose checkpoints are accepted: open, default or strict (default: default)"
     parser.add_argument("--policy", metavar="LEVEL", help=policy)
     identity_argument(parser)
+    data = "the data that they were trained on: whether it is still the same, and which files differ"
+    parser.add_argument("--data", metavar="PATH", type=Path, help=data)
     ignore = "a path in the directory that may be there without a signature; may be repeated"
     parser.add_argument("--ignore", metavar="PATH", action="append", default=[], help=ignore)
 
@@ -36,11 +45,11 @@ def run(options: Namespace) -> int:
     elif options.path.is_dir():
         return directory(options)
     else:
-        checkpoint(options)
+        return checkpoint(options)
     return 0
 
 
-def checkpoint(options: Namespace) -> None:
+def checkpoint(options: Namespace) -> int:
     """Every digest of a checkpoint, and whose seal it has."""
     from leyden.security import keys  # here: what they bring is slow to import
     from leyden.security.policy import admit, resolve
@@ -58,6 +67,7 @@ def checkpoint(options: Namespace) -> None:
         print("Nobody has sealed it.")
     else:
         print(f"Sealed by {keys.text_of(opened.seal.signer)}: {_MEANING[keys.standing(opened.seal.signer).value]}.")
+    return compare_data(options.data, [opened.origin]) if options.data is not None else 0
 
 
 def directory(options: Namespace) -> int:
@@ -80,7 +90,34 @@ def directory(options: Namespace) -> int:
     print(f"{len(found.whole)} checkpoints are whole; {len(found.problems)} problems{unseen}.")
     if not (found.whole or found.problems or found.unseen):
         raise PathError(f"There is no checkpoint in {options.path}. Name the directory that they were saved to.")
-    return 1 if found.problems else 2 if found.unseen else 0
+    same = compare_data(options.data, [one.origin for one in found.whole]) if options.data is not None else 0
+    return 1 if found.problems or same == 1 else 2 if found.unseen else same
+
+
+def compare_data(path: Path, origins: Sequence[Origin | None]) -> int:
+    """Whether the data is what checkpoints were trained on; 1 if it is other data, 2 if none of them says."""
+    from leyden.security import manifest
+
+    named = Counter(origin.data for origin in origins if origin is not None and origin.data is not None)
+    if not named:
+        print(f"None of them says what data it was trained on, so {printable(path)} was not compared.")
+        return 2
+    now = manifest.manifest(path, cached=False)
+    for digest, count in named.items():
+        if digest == now.digest:
+            print(f"{printable(path)}: {len(now.files)} files are what {count} checkpoints were trained on.")
+            continue
+        before = manifest.load(digest)
+        print(f"{printable(path)} is not what {count} checkpoints were trained on (manifest {digest}).")
+        if before is None:
+            print("This machine does not have that manifest, so which files differ is not known.")
+            continue
+        told = before.differences(now)
+        for line in told[:_MOST_TOLD]:
+            print(f"  {printable(line)}")
+        if len(told) > _MOST_TOLD:
+            print(f"  and {len(told) - _MOST_TOLD:,} more")
+    return 0 if set(named) == {now.digest} else 1
 
 
 def model(options: Namespace) -> None:

@@ -39,7 +39,7 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW",
 class Entry:
     """A checkpoint that was committed: its number in the run, the digest of its header, and where it was written.
 
-    Where a link to a checkpoint was made, it is an entry with the digest of that one. ``time`` is in milliseconds since
+    Where a link to a checkpoint was made, it is an entry with the digest of that one. ``time`` is in nanoseconds since
     1970, by the clock of the machine.
     """
 
@@ -156,7 +156,7 @@ def _append(
         before = hashlib.sha256(last).hexdigest()
     elif tail:
         raise _changed(path, None)
-    stamped = Entry(entry.number, entry.digest, entry.path, entry.time or time.time_ns() // 1_000_000)
+    stamped = Entry(entry.number, entry.digest, entry.path, entry.time or time.time_ns())
     signature = signer.sign(_signed_text(run, before, stamped))
     line_of = [*_members(before, stamped), signer.public.hex(), signature.hex()]
     os.write(descriptor, (strict_json.dumps(line_of) + "\n").encode())
