@@ -211,7 +211,7 @@ def _made(directory: Path, name: str) -> Path:
     try:
         if not path.exists():
             _create(directory, name)
-        _check_private_directory(directory)
+        check_private_directory(directory)
     except OSError as error:
         raise KeyStoreError(
             f"No key can be kept in {directory}: {error.strerror or error}. Set LEYDEN_HOME to a directory that this "
@@ -278,7 +278,7 @@ def _read_public(path: Path) -> PublicKeyTypes:
         raise KeyStoreError(f"{path} holds no public key as PEM.") from None
 
 
-def _check_private_directory(directory: Path) -> None:
+def check_private_directory(directory: Path) -> None:
     """Whoever may write here says whom the user trusts."""
     if os.name != "posix":
         return
@@ -296,7 +296,7 @@ def _read_known(path: Path) -> Known | None:
         raise KeyStoreError(
             f"{path}, which says whom you trust, cannot be read: {error}. Remove or repair it."
         ) from None
-    _check_private_directory(path.parent)
+    check_private_directory(path.parent)
     with suppress(FormatError, ValueError):
         match strict_json.loads(text, depth=1, values=8, what=str(path)):
             case {"name": str(name), "standing": str(said), "since": str(since), **others} if not others:
@@ -306,7 +306,7 @@ def _read_known(path: Path) -> Known | None:
 
 def _write_known(directory: Path, public: bytes, name: str, standing: Standing) -> None:
     folder = private_directory(private_directory(directory) / _KNOWN)
-    _check_private_directory(directory)
+    check_private_directory(directory)
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
     entry: dict[str, strict_json.Json] = {"name": name, "standing": standing.value, "since": since}
     with replacing(folder / f"{public.hex()}.json") as stream:
