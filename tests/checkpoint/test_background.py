@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import threading
 
@@ -95,6 +96,7 @@ def test_an_error_comes_with_the_next_checkpoint_and_what_was_behind_it_is_given
             writer.save({}, tmp_path / name)
             tickets.append(writer.newest)
         disk.free.set()
+        concurrent.futures.wait([ticket.outcome for ticket in tickets])
         with pytest.raises(OSError, match="the disk is full"):
             writer.save({}, tmp_path / "d")
         assert [ticket.written for ticket in tickets] == [True, False, False]

@@ -199,7 +199,7 @@ def _locked(directory: Path, name: str, handle: int | None) -> int | None:
     """A new file, open and locked; None, and no file, where there are no locks. FileExistsError if there is one."""
     while True:
         descriptor = os.open(_at(directory, name, handle), _NEW, 0o600, dir_fd=handle)
-        locked = _lock(descriptor, wait=True)
+        locked = lock(descriptor, wait=True)
         if locked and os.fstat(descriptor).st_nlink > 0:  # else it was swept in the moment before
             return descriptor
         os.close(descriptor)
