@@ -55,7 +55,7 @@ def test_a_progress_bar_makes_few_calls_in_a_batch_that_is_not_drawn(capsys):
 def test_a_logger_costs_nothing_in_steps_that_are_not_logged(tmp_path):
     every_50 = calls(CASE["one self.log, CSV every 50"]) - calls(ONE_LOG)
     every_step = calls(CASE["one self.log, CSV every step"]) - calls(ONE_LOG)
-    assert every_50 <= every_step / 25
+    assert every_50 <= 2  # two rows in a hundred steps, and the file that they are written to
     assert every_step <= 40
 
 
