@@ -341,6 +341,7 @@ class Trainer(TrainerViews):
 
         Raises:
             EncodeError: something in the checkpoint has no safe encoding; the message names it.
+            WriteError: the system does not take the file; what was there before is whole.
         """
         session = self._to_save()
         if storage_options is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.callbacks.test_model_checkpoint_resume import SCORES, saver
 
 from leyden.checkpoint.load import load
 from leyden.checkpoint.save import save
+from leyden.errors import WriteError
 from leyden.security import paths
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +42,8 @@ def test_a_disk_that_fills_while_a_file_is_written_costs_neither_that_nor_the_on
     assert [file.name for file in tmp_path.iterdir()] == ["x.ckpt"]
 
 
-@pytest.mark.parametrize("name", ["open", "fsync", "replace"])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("name", ["open", "fsync", "replace", "link"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO])
 def test_whatever_the_disk_refuses_a_run_keeps_what_it_had(tmp_path, monkeypatch, name, code):
     checkpoint = saver(tmp_path / "ckpts", save_top_k=1)
     call, allowed = getattr(os, name), 2
@@ -59,9 +61,11 @@ def test_whatever_the_disk_refuses_a_run_keeps_what_it_had(tmp_path, monkeypatch
             if self.current_epoch == 2:
                 monkeypatch.setattr(os, name, refuses)
 
-    with pytest.raises(OSError, match=os.strerror(code)):
+    told = rf"ckpt could not be written: {os.strerror(code)}. A file that was there before is whole. \w+"
+    with pytest.raises(WriteError, match=told) as caught:
         train(tmp_path, Refuses([5, 4, 3, 2, 1]), checkpoint, size=2, max_epochs=5)
     monkeypatch.undo()
+    assert caught.value.errno == code
     names = files(tmp_path / "ckpts")
     assert "last.ckpt" in names
     assert not [left for left in names if left.endswith("-tmp")]
@@ -71,6 +75,39 @@ def test_whatever_the_disk_refuses_a_run_keeps_what_it_had(tmp_path, monkeypatch
     resumed = saver(tmp_path / "ckpts", save_top_k=1)
     train(tmp_path, Scripted([5, 4, 3, 2, 1]), resumed, size=2, max_epochs=5, ckpt_path="last")
     assert files(tmp_path / "ckpts") == ["epoch=4-step=10.ckpt", "last.ckpt"]
+
+
+@pytest.mark.parametrize("in_flight", [0, 2])
+def test_a_run_goes_on_where_its_directory_was_deleted_between_two_saves(tmp_path, in_flight):
+    class Deletes(Scripted):
+        def on_train_epoch_start(self):
+            if self.current_epoch == 2:
+                self.trainer.checkpoint_writer.finish()
+                shutil.rmtree(tmp_path / "ckpts")
+
+    checkpoint = saver(tmp_path / "ckpts", save_top_k=1)
+    how = {"size": 2, "max_epochs": 4, "async_checkpointing": in_flight}
+    train(tmp_path, Deletes([5, 4, 3, 2]), checkpoint, **how)
+    assert files(tmp_path / "ckpts") == ["epoch=3-step=8.ckpt", "last.ckpt"]
+    assert load(checkpoint.best_model_path)["global_step"] == 8
+
+
+@pytest.mark.parametrize("name", ["epoch=1-step=4.ckpt", "last.ckpt", "epoch=2-step=6.ckpt"])
+@pytest.mark.parametrize("save_last", [True, "link"])
+def test_a_directory_in_the_place_of_a_checkpoint_is_left_with_all_that_is_in_it(tmp_path, name, save_last):
+    class Replaces(Scripted):
+        def on_train_epoch_start(self):
+            if self.current_epoch == 2:
+                place = tmp_path / "ckpts" / name
+                place.unlink(missing_ok=True)
+                place.mkdir()
+                (place / "notes.txt").write_text("precious")
+
+    checkpoint = saver(tmp_path / "ckpts", save_top_k=1, save_last=save_last)
+    train(tmp_path, Replaces([5, 4, 3, 2]), checkpoint, size=2, max_epochs=4)
+    assert (tmp_path / "ckpts" / name / "notes.txt").read_text() == "precious"
+    for path in (checkpoint.best_model_path, checkpoint.last_model_path):
+        assert load(path)["global_step"] == 8
 
 
 def test_a_run_goes_on_under_a_clock_that_runs_backwards(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import final
 
 from leyden.callbacks.checkpoint_journal import digest_of
+from leyden.checkpoint.save import refusals_named
 from leyden.errors import PathError, TakenError
 from leyden.security.paths import Reservation, beneath, private_directory, relink, replacing, reserve, sweep
 
@@ -66,10 +67,13 @@ class CheckpointFiles:
 
         Raises:
             PathError: the name leads out of the directory, or a link or a file stands in the way.
+            WriteError: the system does not take it.
         """
-        self.prepare(name)
         if name not in self._reserved:
-            reservation = reserve(self.place(name))
+            path = self.place(name)
+            with refusals_named(path):
+                private_directory(path.parent)
+                reservation = reserve(path)
             if reservation is None:
                 return False
             self._reserved[name] = reservation
@@ -138,18 +142,20 @@ class CheckpointFiles:
 
         Raises:
             PathError: a directory stands in the way, or anything under a name that was free and is reserved.
+            WriteError: the system does not take it.
         """
         path, wanted = self.place(name), self.place(target)
         private_directory(path.parent)
         if path.is_dir() and not path.is_symlink():
             raise PathError(f"{path} is a directory, so it cannot become a link to {wanted.name}. Move it away.")
-        try:
-            relink(path, os.path.relpath(wanted, path.parent))
-        except TakenError:
-            raise
-        except (OSError, NotImplementedError):
-            with wanted.open("rb") as source, replacing(path) as copy:
-                shutil.copyfileobj(source, copy)
+        with refusals_named(path):
+            try:
+                relink(path, os.path.relpath(wanted, path.parent))
+            except TakenError:
+                raise
+            except (OSError, NotImplementedError):
+                with wanted.open("rb") as source, replacing(path) as copy:
+                    shutil.copyfileobj(source, copy)
         self.claim_written(name)
 
 

@@ -75,7 +75,7 @@ class Writer:
 
         Raises:
             EncodeError: something has no encoding. It is always found here.
-            OSError: this one, or one before it, could not be written.
+            WriteError: this one, or one before it, could not be written.
         """
         if not self.most or not self._running:
             self.wait()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO, TextIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -17,7 +19,7 @@ from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
 from leyden.core.described import described
-from leyden.errors import EncodeError, SettingsError
+from leyden.errors import EncodeError, PathError, SettingsError, WriteError
 from leyden.security.encryption import Encryption, encrypt
 from leyden.security.paths import private_directory, replacing
 from leyden.wire import envelope
@@ -50,6 +52,8 @@ def save(
 
     Raises:
         EncodeError: something cannot be written; it is named by its path in the tree.
+        WriteError: the system does not take the file.
+        PathError: there is a directory of that name, or a file where a directory has to be.
         SettingsError: the target is neither a path nor a binary stream.
     """
     return write(encoded(tree), target, encryption, origin)
@@ -59,9 +63,10 @@ def write(tree: Encoded, target: Target, encryption: Encryption | None = None, o
     """Write what ``encoded`` made, as ``save`` does."""
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
-        private_directory(path.parent)
-        with replacing(path) as file:
-            digest = _write(tree, file, encryption, origin)
+        with refusals_named(path):
+            private_directory(path.parent)
+            with replacing(path) as file:
+                digest = _write(tree, file, encryption, origin)
     else:
         _check_stream(target)
         digest = _write(tree, target, encryption, origin)
@@ -98,6 +103,33 @@ def _check_stream(stream: object) -> None:
 def _goes_back(stream: BinaryIO) -> bool:
     """Can it be written to at an earlier place? A file that is open for appending writes at its end alone."""
     return isinstance(stream, _SEEK) and stream.seekable() and "a" not in str(getattr(stream, "mode", ""))
+
+
+@contextlib.contextmanager
+def refusals_named(path: Path) -> Iterator[None]:
+    """A block that writes a checkpoint to ``path``; where the system refuses, WriteError says that and the way out."""
+    try:
+        yield
+    except PathError:
+        raise
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, reason: OSError) -> WriteError:
+    match reason.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            way_out = "Make room, or save elsewhere."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            way_out = "Save to a directory that you may write to."
+        case errno.ENOENT | errno.ESTALE:
+            way_out = "Its directory was deleted or moved in the meantime; leave it until the run has ended."
+        case _:
+            way_out = "Save elsewhere, and have a look at the disk."
+    what = reason.strerror or str(reason)
+    error = WriteError(f"{path} could not be written: {what}. A file that was there before is whole. {way_out}")
+    error.errno = reason.errno
+    return error
 
 
 def save_weights(state_dict: Mapping[str, Tensor], target: Target) -> str:
