@@ -60,7 +60,7 @@ def check(directory: Path, way: str, first: int, every: int) -> int:
         step += every
 
 
-def check_resumed(whole: Path, crashed: Path, way: str) -> None:
+def check_resumed(whole: Path, crashed: Path, way: str, **how: Any) -> None:
     """Go on, and compare the end with that of the whole run."""
     resumed = program.newest(crashed)
     if program.WAYS[way].get("save_last"):
@@ -69,7 +69,9 @@ def check_resumed(whole: Path, crashed: Path, way: str) -> None:
         source: str | None = "last"
     else:
         source = resumed
-    assert in_child(lambda: program.tell(crashed, program.run(crashed, way, source))) == 0, "the resumed run failed"
+    assert in_child(lambda: program.tell(crashed, program.run(crashed, way, source, **how))) == 0, (
+        "the resumed run failed"
+    )
     expected, found = (json.loads((root / program.TOLD).read_text()) for root in (whole, crashed))
     # The file that a run goes on from is never deleted.
     extra = set(found["files"]) - set(expected["files"])

@@ -1,10 +1,12 @@
 """Kill a training with SIGKILL at random moments, each time go on from what is left, and look at every file.
 
     python -m tests.robustness.kills --kills 200
+    python -m tests.robustness.kills --kills 60 --background 2
 
 Half of the kills each hit a run of their own, which then goes on to its end and is compared with one that was not
 stopped. The others hit a chain, in which each run goes on where the last was killed, by "last" or from the newest file.
-TMPDIR is on another file system, if there is one.
+With --background, checkpoints are written on a thread, and so many may be in flight. TMPDIR is on another file system,
+if there is one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--background", type=int, default=0)
     asked = parser.parse_args()
     if MEMORY.is_dir():
         tempfile.tempdir = None
@@ -43,37 +47,38 @@ def main() -> None:
     here = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".kills-"))
     os.environ["LEYDEN_HOME"] = str(here / "keys")
     try:
-        alone(here, asked.kills // 2, random.Random(asked.seed))
-        chain(here, asked.kills // 2, random.Random(asked.seed))
+        alone(here, asked.kills // 2, random.Random(asked.seed), asked.background)
+        chain(here, asked.kills // 2, random.Random(asked.seed), asked.background)
     finally:
         shutil.rmtree(here)
 
 
-def alone(here: Path, kills: int, chance: random.Random) -> None:
+def alone(here: Path, kills: int, chance: random.Random, flying: int) -> None:
     """Kill runs that have begun anew."""
     found: Counter[str] = Counter()
+    how = {"async_checkpointing": flying}
     for way in WAYS:
         whole = here / "whole"
         program.lay_out(whole)
         program.tell(whole, program.run(whole, way))
         began = time.monotonic()
-        in_child(lambda: program.run(here / "again", way))  # noqa: B023 - it runs at once
+        in_child(lambda: program.run(here / "again", way, **how))  # noqa: B023 - it runs at once
         lasts = time.monotonic() - began
         for _ in range(kills // len(WAYS)):
             root = here / "killed"
             program.lay_out(root)
-            killed(lambda: program.run(root, way), chance.uniform(0, lasts))  # noqa: B023 - it runs at once
-            found["left in the middle of a write"] += bool(program.temporary(root))
+            killed(lambda: program.run(root, way, **how), chance.uniform(0, lasts))  # noqa: B023 - it runs at once
+            found["left in the middle of a save"] += bool(program.temporary(root))
             program.saved(root)
-            check_resumed(whole, root, way)
+            check_resumed(whole, root, way, **how)
             found["kills"] += 1
             shutil.rmtree(root)
         shutil.rmtree(whole)
         shutil.rmtree(here / "again")
-    print(f"alone: {dict(found)}, and each run went on to the end of one that was not killed")
+    print(f"alone, {flying} in flight: {dict(found)}, and each run went on to the end of one that was not killed")
 
 
-def chain(here: Path, kills: int, chance: random.Random) -> None:
+def chain(here: Path, kills: int, chance: random.Random, flying: int) -> None:
     """Kill a run, go on, kill that, and so on; the files at the end are those of a run that was not killed."""
     found: Counter[str] = Counter()
     # Ever better, with setbacks: most are among the best when they come, and saved.
@@ -86,10 +91,12 @@ def chain(here: Path, kills: int, chance: random.Random) -> None:
         source = "last" if by_last else program.newest(root)
         if source not in (None, "last"):
             found["resumed from the newest file"] += 1
-        killed(lambda: program.run(root, way, source, scores, len(scores)), chance.uniform(0, 2))  # noqa: B023
+        run = partial(program.run, root, way, source, scores, len(scores), async_checkpointing=flying)
+        killed(run, chance.uniform(0, 2))
         left = program.temporary(root)
-        found["left in the middle of a write"] += bool(left)
-        assert len(left) <= 1, f"{left} are left"
+        found["left in the middle of a save"] += bool(left)
+        # One that was being written, and the names that each save has reserved, of one of the best and a last.
+        assert len(left) <= 1 + 2 * (1 + flying), f"{left} are left"
         saved = program.saved(root)
         assert saved >= before, f"the newest and the last were of the saves {before}, and are of {saved}"
         before = saved
@@ -106,7 +113,7 @@ def chain(here: Path, kills: int, chance: random.Random) -> None:
     kept = set(chained.pop("files")) - set(whole.pop("files"))
     assert chained == whole, f"{chained}\n{whole}"
     assert len(kept) <= found["resumed from the newest file"], f"{kept} are left"
-    print(f"in a chain: {dict(found)}; {len(kept)} files that a run was told to go on from were kept")
+    print(f"in a chain, {flying} in flight: {dict(found)}; {len(kept)} files that a run went on from were kept")
 
 
 def killed(run: Callable[[], Any], after: float) -> None:
