@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import io
+import re
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import pyrage
 import pytest
@@ -23,6 +27,7 @@ def key():
 
 @pytest.fixture
 def encryption(key, tmp_path):
+    (tmp_path / "keys").touch(0o600)
     (tmp_path / "keys").write_text(str(key))
     return Encryption(keys=tmp_path / "keys")
 
@@ -79,3 +84,18 @@ def test_saving_takes_the_size_of_the_file_in_memory_and_leaves_nothing_plain(ke
     finally:
         tracemalloc.stop()
     assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured as Linux tells it")
+def test_saving_and_loading_take_the_size_of_the_file_and_scrypts_256_mib_in_memory():
+    """In a process of its own: what is written in other languages than Python is counted, too."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.checkpoint.encrypted_memory", "--mib", "128"]
+    environment = {"PYTHONPATH": f"{root / 'src'}:{root}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found = re.findall(r"(\w+): save (\d\.\d\d), load (\d\.\d\d)", done.stdout)
+    assert [name for name, *_ in found] == ["keys", "passphrase"]
+    scrypt = {"keys": 0, "passphrase": 2}
+    for name, saving, loading in found:
+        assert 0.9 < float(saving) < 1.2 + scrypt[name]
+        assert 0.9 < float(loading) < max(1.2, scrypt[name] + 0.2)

@@ -151,6 +151,7 @@ def test_what_a_fork_wrote_last_is_the_last(tmp_path):
 
 def test_an_encrypted_run_resumes_and_is_nowhere_plain(tmp_path):
     key = pyrage.x25519.Identity.generate()
+    (tmp_path / "keys").touch(0o600)
     (tmp_path / "keys").write_text(str(key))
     encryption = L.Encryption(to=str(key.to_public()), keys=tmp_path / "keys")
     fitted(tmp_path / "run", encryption=encryption)

@@ -43,8 +43,8 @@ def save(
             leaves the previous file as it was; missing directories are created. Or a stream, which is written to from
             where it stands and stands behind the checkpoint afterwards. One that cannot seek gets the bytes of a
             private temporary file. After an error, what a stream holds is no checkpoint.
-        encryption: for whom to encrypt; None for nobody. Takes the size of the file in memory, and as much again for a
-            passphrase.
+        encryption: for whom to encrypt; None for nobody. Takes the size of the file in memory, and 256 MiB more
+            for a passphrase.
         origin: what the checkpoint says of where it comes from.
 
     Returns:

@@ -1,7 +1,9 @@
-"""Encryption at rest, in the age format (https://age-encryption.org/v1), by the package pyrage."""
+"""Encryption at rest, in the age format (https://age-encryption.org/v1): for keys by the package pyrage."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import os
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, final
 
 from leyden.errors import EncryptionError, PackageError
+from leyden.security import passphrase as by_passphrase
+from leyden.security.keys import read_private_file
 from leyden.security.redact import Secret
 
 if TYPE_CHECKING:
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"age-encryption.org/v1\n"
 _ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_ARMOR_ENDS: Final = b"-----END AGE ENCRYPTED FILE-----"
+_LONGEST_HEADER: Final = 128 << 10  # bytes: over 600 recipients
 _LARGEST_IDENTITIES: Final = 1 << 20
 
 
@@ -28,8 +34,8 @@ class Encryption:
     Args:
         to: public keys of those who shall read the files: of age (``age1…``) or of SSH (``ssh-ed25519 …``,
             ``ssh-rsa …``). None: for opening alone.
-        keys: files with private keys (``AGE-SECRET-KEY-…``, or an SSH key without a passphrase). Where there are none,
-            those that LEYDEN_AGE_IDENTITIES names open a file.
+        keys: files with private keys (``AGE-SECRET-KEY-…``, or an SSH key without a passphrase) that only their owner
+            can read. Where there are none, those that LEYDEN_AGE_IDENTITIES names open a file.
         passphrase: instead of both.
     """
 
@@ -67,40 +73,68 @@ def is_encrypted(start: bytes | bytearray) -> bool:
 
 
 def encrypt(plain: io.BytesIO, stream: BinaryIO, encryption: Encryption) -> None:
-    """Write what ``plain`` holds to ``stream`` for the recipients; it is never on the disk as it is.
-
-    Takes memory once more for a passphrase, and next to none for keys.
-    """
+    """Write what ``plain`` holds to ``stream`` for the recipients, in pieces; it is never on the disk as it is."""
+    plain.seek(0)
+    if encryption.passphrase is not None:
+        by_passphrase.encrypt(plain, stream, encryption.passphrase.reveal())
+        return
     age = _age()
     try:
-        if encryption.passphrase is not None:
-            stream.write(age.passphrase.encrypt(plain.getvalue(), encryption.passphrase.reveal()))
-        else:
-            plain.seek(0)
-            age.encrypt_io(plain, stream, _recipients(age, encryption.to))
+        age.encrypt_io(plain, stream, _recipients(age, encryption.to))
     except age.EncryptError as error:
         raise EncryptionError(f"The file cannot be encrypted: {error}") from None
 
 
 def decrypt(stream: BinaryIO, encryption: Encryption | None, where: str) -> bytearray:
-    """What an age file holds; EncryptionError where nothing of ``encryption`` opens it or it was changed."""
+    """What an age file holds; EncryptionError where nothing of ``encryption`` opens it or it was changed.
+
+    Raises KeyStoreError for a file of keys that is not there, or that others can read too.
+    """
     if encryption is None or not (encryption.keys or encryption.passphrase):
         raise EncryptionError(
             f"{where} is encrypted, and nothing was given that opens it: name files of private keys, or a passphrase."
         )
+    content = _binary(stream, where)
+    _check_header(content, where)
+    if encryption.passphrase is not None:
+        return by_passphrase.decrypt(content, encryption.passphrase.reveal(), where)
     age = _age()
     try:
-        if encryption.passphrase is not None:
-            return bytearray(age.passphrase.decrypt(stream.read(), encryption.passphrase.reveal()))
         plain = _Memory()
-        age.decrypt_io(stream, plain, [key for file in encryption.keys for key in _private_keys(age, file)])
+        age.decrypt_io(content, plain, [key for file in encryption.keys for key in _private_keys(age, file)])
     except (age.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's; age's own have no number
             raise
         raise EncryptionError(
-            f"{where} cannot be opened: {error}. It is for other keys or another passphrase, or was damaged or changed."
+            f"{where} cannot be opened: {error}. It is for other keys or a passphrase, or was damaged or changed."
         ) from None
     return plain.content
+
+
+def _check_header(stream: BinaryIO, where: str) -> None:
+    """Trying a key on each of a hundred thousand recipients would take an hour."""
+    begin = stream.tell()
+    start = stream.read(_LONGEST_HEADER)
+    stream.seek(begin)
+    if b"\n--- " not in start:
+        raise EncryptionError(
+            f"{where} cannot be opened: the list of those whom it is for has no end within {_LONGEST_HEADER:,} bytes. "
+            "It was damaged, or made to be slow. Use another copy."
+        )
+
+
+def _binary(stream: BinaryIO, where: str) -> BinaryIO:
+    """The file as it is, or what is in it where it is written as text."""
+    begin = stream.tell()
+    armored = stream.read(len(_ARMOR)) == _ARMOR
+    stream.seek(begin)
+    if not armored:
+        return stream
+    text = stream.read().strip().removeprefix(_ARMOR).removesuffix(_ARMOR_ENDS)
+    try:
+        return io.BytesIO(base64.b64decode(text.translate(None, b"\r\n"), validate=True))
+    except binascii.Error:
+        raise EncryptionError(f"{where} cannot be opened: it was damaged or changed. Use another copy.") from None
 
 
 @final
@@ -133,8 +167,7 @@ def _recipients(age: ModuleType, keys: Sequence[str]) -> list[Any]:
 
 
 def _private_keys(age: ModuleType, path: Path) -> list[Any]:
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_IDENTITIES)
+    content = read_private_file(path, _LARGEST_IDENTITIES)
     try:
         if content.startswith(b"-----BEGIN"):
             return [age.ssh.Identity.from_buffer(content)]

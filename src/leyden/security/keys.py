@@ -246,7 +246,8 @@ def _identity(path: Path) -> Identity:
     return Identity(private)
 
 
-def _read_private(path: Path) -> PrivateKeyTypes:
+def read_private_file(path: Path, most: int = _LARGEST) -> bytes:
+    """The content of a file with a private key; KeyStoreError where others may read it, or it is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -257,9 +258,13 @@ def _read_private(path: Path) -> PrivateKeyTypes:
             raise KeyStoreError(f"The key {path} is not a file.")
         if os.name == "posix" and status.st_mode & 0o077:
             raise KeyStoreError(f"Others may use the key {path}. Make it private: chmod 600 {path}")
-        content = os.read(descriptor, _LARGEST)
+        return os.read(descriptor, most)
     finally:
         os.close(descriptor)
+
+
+def _read_private(path: Path) -> PrivateKeyTypes:
+    content = read_private_file(path)
     try:
         return load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
