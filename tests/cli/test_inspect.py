@@ -85,3 +85,12 @@ def test_a_safetensors_file_of_another_program_is_shown(capsys, tmp_path):
 def test_what_is_neither_is_refused(capsys, tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     assert "FormatError" in shown(capsys, tmp_path / "file", code=2).err
+
+
+def test_what_the_policy_keeps_programs_from_reading_is_shown_and_says_so(capsys, file, monkeypatch, tmp_path):
+    monkeypatch.setenv("LEYDEN_POLICY", "strict")
+    assert "programs do not read it" not in shown(capsys, file).out
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "other"))
+    told = shown(capsys, file).out
+    assert "policy      programs do not read it" in told
+    assert "(rule 'strangers')" in told

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import fields, replace
 
 import pytest
@@ -9,6 +11,7 @@ from leyden.security import keys
 from leyden.security.policy import LEVELS, Policy, admit, check_sealing, resolve
 from leyden.wire.seal import Seal
 
+ALLOWED = ("unsealed", "strangers", "revoked", "rolled_back", "unproven", "unrecorded", "pickled")
 STRANGER = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 
@@ -30,14 +33,106 @@ def test_a_level_or_fields_of_the_programs_own_count():
     assert resolve(replace(Policy.DEFAULT, unsealed=False), {}) == replace(Policy.DEFAULT, unsealed=False)
 
 
-@pytest.mark.parametrize("word", LEVELS)
+@pytest.mark.parametrize("word", ["default", "strict", " strict "])
 @pytest.mark.parametrize("chosen", LEVELS)
 def test_the_environment_can_tighten_what_code_chose_and_never_loosen_it(word, chosen):
     policy = resolve(chosen, {"LEYDEN_POLICY": word})
-    for allowed in ("unsealed", "strangers", "revoked", "rolled_back", "unproven", "unrecorded", "pickled"):
+    tighter = LEVELS[word.strip()]
+    for allowed in ALLOWED:
         assert getattr(policy, allowed) <= getattr(LEVELS[chosen], allowed)
-        assert getattr(policy, allowed) <= getattr(LEVELS[word], allowed)
-    assert policy.seals == (LEVELS[chosen].seals or LEVELS[word].seals)
+        assert getattr(policy, allowed) <= getattr(tighter, allowed)
+    assert policy.seals == (LEVELS[chosen].seals or tighter.seals)
+
+
+def test_the_environment_can_tighten_single_fields():
+    policy = resolve(None, {"LEYDEN_POLICY": "default, unsealed=false,seals=true"})
+    assert policy == replace(Policy.DEFAULT, unsealed=False, seals=True)
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Policy)])
+def test_what_would_loosen_is_an_error_that_says_where(tmp_path, field):
+    loose = str(getattr(Policy.OPEN, field)).lower()
+    with pytest.raises(PolicyError, match=f"LEYDEN_POLICY: {field}={loose} would loosen the policy.*allow it in code"):
+        resolve("strict", {"LEYDEN_POLICY": f"{field}={loose}"})
+    (tmp_path / "pyproject.toml").write_text(f"[tool.leyden.policy]\n{field} = {loose}\n")
+    with pytest.raises(PolicyError, match=rf"pyproject\.toml: {field}={loose} would loosen the policy"):
+        resolve("strict", {}, tmp_path)
+
+
+def test_a_project_can_tighten_field_by_field(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.leyden.policy]\nunsealed = false\nseals = true\n")
+    assert resolve(None, {}, tmp_path) == replace(Policy.DEFAULT, unsealed=False, seals=True)
+    assert resolve("open", {}, tmp_path) == replace(Policy.OPEN, unsealed=False, seals=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.leyden]\npolicy = "strict"\n')
+    assert resolve("open", {}, tmp_path) == Policy.STRICT
+
+
+def test_no_project_hides_what_one_above_it_forbids(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.leyden.policy]\nlevel = "strict"\n')
+    (inner / "pyproject.toml").write_text("[tool.leyden.policy]\nlevel = 'default'\n")
+    assert resolve("open", {}, inner) == Policy.STRICT
+
+
+def test_projects_that_say_nothing_of_a_policy_change_nothing(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['leyden']\n[[[ policy\n")
+    assert resolve(None, {}, tmp_path) == Policy.DEFAULT
+    (tmp_path / "pyproject.toml").write_text("[tool.leyden.audit]\nexclude = ['policy']\n")
+    assert resolve(None, {}, tmp_path) == Policy.DEFAULT
+
+
+def test_a_directory_or_a_pipe_of_that_name_is_no_project(tmp_path):
+    os.mkfifo(tmp_path / "pyproject.toml")
+    (tmp_path / "inner" / "pyproject.toml").mkdir(parents=True)
+    assert resolve(None, {}, tmp_path / "inner") == Policy.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[tool.leyden.policy]\nlevel = 'lax'", "'lax' is no level. Use one of"),
+        ("[tool.leyden.policy]\nlevel = 3", "'3' is no level"),
+        ("[tool.leyden.policy]\nlevel = 'open'", "the level 'open' would loosen"),
+        ("[tool.leyden.policy]\nunseald = false", "'unseald' is no rule of a policy. The rules are unsealed"),
+        ("[tool.leyden.policy]\nDEFAULT = false", "'DEFAULT' is no rule"),
+        ("[tool.leyden.policy]\nunsealed = 'false'", "unsealed='false' is neither true nor false"),
+        ("[tool.leyden]\npolicy = 3", "[tool.leyden.policy] is not a table"),
+        ("[tool]\nleyden = 'policy'", "[tool.leyden] is not a table"),
+        ("[tool.leyden.policy\n", "is not TOML"),
+        ("tool.leyden.policy = " + "[" * 50_000, "is not TOML"),
+    ],
+)
+def test_a_project_that_cannot_be_understood_is_an_error_that_names_it(tmp_path, text, says):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(PolicyError) as caught:
+        resolve(None, {}, tmp_path)
+    assert str(tmp_path / "pyproject.toml") in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_python_without_a_toml_reader_names_the_ways_out(tmp_path, monkeypatch):
+    for name in ("tomllib", "tomli"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = ['leyden']\n[tool.x]\n")
+    assert resolve(None, {}, tmp_path) == Policy.DEFAULT
+    (tmp_path / "pyproject.toml").write_text("[tool.leyden.policy]\nlevel = 'strict'")
+    with pytest.raises(PolicyError, match="Install the package tomli, use Python 3.11 or newer, or set LEYDEN_POLICY"):
+        resolve(None, {}, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["unsealed=no", "nothing=false", ",", "strict,,", "=false", "open"])
+def test_a_variable_that_cannot_be_understood_is_an_error(text):
+    with pytest.raises(PolicyError, match="LEYDEN_POLICY"):
+        resolve(None, {"LEYDEN_POLICY": text})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_project_that_may_not_be_read_is_an_error(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "pyproject.toml").chmod(0)
+    with pytest.raises(PolicyError, match="may hold a policy and cannot be read"):
+        resolve(None, {}, tmp_path)
 
 
 def test_every_field_takes_part_in_tightening():

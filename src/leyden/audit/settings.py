@@ -5,21 +5,19 @@ It is never read from what is audited: a stranger's project does not say how it 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Final, final
 
 from leyden.audit.finding import Place, Severity
 from leyden.audit.suppress import Suppression
 from leyden.errors import SettingsError
+from leyden.wire import pyproject
+from leyden.wire.pyproject import LARGEST, NAME
 
-NAME: Final = "pyproject.toml"
 _TABLE: Final = "[tool.leyden.audit]"
-_LARGEST: Final = 4 << 20
 _KEYS: Final = ("severity", "exclude", "baseline", "suppress")
 _SUPPRESS_KEYS: Final = ("rule", "path", "reason", "until")
 
@@ -40,11 +38,11 @@ def load(directory: Path, rules: Sequence[str]) -> Settings:
     path = directory / NAME
     try:
         with path.open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+            content = stream.read(LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return Settings()
-    if len(content) > _LARGEST:
-        raise SettingsError(f"{path} has over {_LARGEST:,} bytes, the limit. Use --no-config to leave it out.")
+    if len(content) > LARGEST:
+        raise SettingsError(f"{path} has over {LARGEST:,} bytes, the limit. Use --no-config to leave it out.")
     return parse(content, str(path), rules)
 
 
@@ -72,29 +70,10 @@ def severity(name: str, what: str) -> Severity:
 
 
 def _table(content: bytes, where: str) -> Mapping[str, object]:
-    toml = _toml(where)
-    try:
-        document = toml.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # malformed TOML and malformed UTF-8 are both
-        raise SettingsError(f"{where} is not TOML: {error}. Mend it, or use --no-config to leave it out.") from None
-    table: object = document
-    for name in ("tool", "leyden", "audit"):
-        table = table.get(name, {}) if isinstance(table, Mapping) else None
-    if not isinstance(table, Mapping):
+    found = pyproject.table(content, ("tool", "leyden", "audit"), where, "use --no-config to leave the file out")
+    if not isinstance(found, Mapping):
         raise SettingsError(f"{where}: {_TABLE} is not a table.")
-    return table
-
-
-def _toml(where: str) -> ModuleType:
-    for name in ("tomllib", "tomli"):  # the first from Python 3.11 on
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-    raise SettingsError(
-        f"{where} mentions leyden and cannot be read: Python 3.10 has no TOML reader. "
-        "Install the package tomli, use Python 3.11 or newer, or leave the file out with --no-config."
-    )
+    return found
 
 
 def _suppressions(value: object, where: str, rules: Sequence[str]) -> tuple[Suppression, ...]:

@@ -8,10 +8,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leyden.cli.command import Command
 from leyden.cli.mapped import content, identity_argument, printable
+from leyden.errors import SealError
+
+if TYPE_CHECKING:
+    from leyden.wire.seal import Seal
 
 HELP = "Show what is in a checkpoint: sizes, shapes, hyperparameters, progress and seal."
 _MOST_SHOWN = 40  # tensors, without --tensors
@@ -44,6 +48,7 @@ def run(options: Namespace) -> int:
         "digest": seal.digest if seal else None,
         "sealed_by": keys.text_of(signer) if signer else None,
         "standing": keys.standing(signer).value if signer else None,
+        "refused": _refusal(seal, where),
         "origin": asdict(opened.origin) if opened.origin else None,
         "tensors": {name: {"dtype": t.dtype, "shape": [*t.shape], "bytes": t.bytes} for name, t in tensors.items()},
     }
@@ -63,9 +68,12 @@ def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mappi
     if facts["digest"]:
         yield f"  digest      {facts['digest']}"
         yield f"  sealed by   {facts['sealed_by'] or 'nobody'}{_standing(facts['standing'])}"
+    if facts["refused"]:
+        yield f"  policy      programs do not read it: {printable(facts['refused'])}"
     if origin := facts["origin"]:
         yield f"  run         {origin['run']}, save {origin['number']}, {printable(origin['time'])}"
         yield f"  code        {printable(origin['code'] or 'unknown')}"
+        yield f"  data        {origin['data'] or 'unknown'}"
     for name in ("epoch", "global_step", "pytorch-lightning_version"):
         if tree and name in tree:
             yield f"  {name:<11} {printable(tree[name])}"
@@ -82,6 +90,17 @@ def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mappi
         yield f"    {printable(name)}  {printable(tensor)}  {tensor.bytes:,} bytes"
     if total > len(tensors):
         yield f"    and {total - len(tensors):,} more: --tensors shows them"
+
+
+def _refusal(seal: Seal | None, where: str) -> str | None:
+    """Why the policy that counts here keeps programs from reading such a file; to look at it is no harm."""
+    from leyden.security.policy import admit, resolve
+
+    try:
+        admit(seal, where, resolve(None))
+    except SealError as error:
+        return str(error)
+    return None
 
 
 def _standing(standing: str | None) -> str:

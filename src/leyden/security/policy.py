@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, final
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import ClassVar, Final, TypeAlias, final
 
-from leyden.errors import KeyStoreError, PolicyError, SealError
+from leyden.errors import KeyStoreError, PolicyError, SealError, SettingsError
 from leyden.security import keys
 from leyden.security.keys import Standing
+from leyden.wire import pyproject
 from leyden.wire.seal import Seal
 
 VARIABLE = "LEYDEN_POLICY"
@@ -21,7 +24,8 @@ class Policy:
     """What may be read, as True or False for each kind, and whether a run must be able to seal what it writes.
 
     ``Policy.OPEN``, ``Policy.DEFAULT`` and ``Policy.STRICT`` are levels to begin with; ``dataclasses.replace`` changes
-    single fields. Whatever code chooses, ``LEYDEN_POLICY`` in the environment can only tighten it.
+    single fields. Whatever code chooses, ``LEYDEN_POLICY`` in the environment and ``[tool.leyden.policy]`` in a
+    pyproject.toml can only tighten it.
     """
 
     unsealed: bool  # checkpoints that nobody has signed
@@ -67,11 +71,16 @@ Policy.STRICT = replace(Policy.DEFAULT, unsealed=False, strangers=False, unrecor
 LEVELS: dict[str, Policy] = {"open": Policy.OPEN, "default": Policy.DEFAULT, "strict": Policy.STRICT}
 
 
-def resolve(chosen: Policy | str | None, environment: Mapping[str, str] = os.environ) -> Policy:
-    """The policy that counts: what code chose, or the default, tightened by the environment."""
+def resolve(chosen: Policy | str | None, environment: Mapping[str, str] = os.environ, here: Path = Path()) -> Policy:
+    """The policy that counts: what code chose, or the default, tightened from outside the program.
+
+    Tighten may ``LEYDEN_POLICY`` and the table ``[tool.leyden.policy]`` of each pyproject.toml in ``here`` and the
+    directories above it. PolicyError where one of them cannot be read, has no meaning, or would loosen something.
+    """
     policy = _level(chosen, "policy") if isinstance(chosen, str) else chosen or Policy.DEFAULT
-    if word := environment.get(VARIABLE):
-        return policy.tightened(_level(word, VARIABLE))
+    for where, words in (*_of_environment(environment), *_of_projects(here)):
+        for name, value in words:
+            policy = policy.tightened(_tightening(name, value, where))
     return policy
 
 
@@ -130,3 +139,83 @@ def _level(word: str, what: str) -> Policy:
     if level is None:
         raise PolicyError(f"{what}={word[:40]!r} is no level. Use one of {', '.join(map(repr, LEVELS))}.")
     return level
+
+
+_Words: TypeAlias = list[tuple[str, object]]
+
+
+def _of_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, _Words]]:
+    """``strict``, or ``default,unsealed=false``."""
+    text = environment.get(VARIABLE, "").strip()
+    if text:
+        parts = [part.strip().partition("=") for part in text.split(",")]
+        yield VARIABLE, [(name, _TRUTH.get(value, value)) if sign else ("level", name) for name, sign, value in parts]
+
+
+def _of_projects(here: Path) -> Iterator[tuple[str, _Words]]:
+    """All that lie above count, since none may hide what another one forbids."""
+    try:
+        folder = here.resolve()
+    except FileNotFoundError:  # the directory was deleted
+        return
+    for above in (folder, *folder.parents):
+        path = above / pyproject.NAME
+        content = _content(path)
+        # Most projects that use Leyden name it without saying anything of a policy.
+        if b"leyden" in content and b"policy" in content and b"tool" in content:
+            yield str(path), _words(content, str(path))
+
+
+def _words(content: bytes, where: str) -> _Words:
+    try:
+        found = pyproject.table(content, ("tool", "leyden", "policy"), where, f"set {VARIABLE} instead")
+    except SettingsError as error:
+        raise PolicyError(str(error)) from None
+    match found:
+        case str():
+            return [("level", found)]
+        case dict():
+            return [(str(name), value) for name, value in found.items()]
+        case _:
+            raise PolicyError(f"{where}: [tool.leyden.policy] is not a table.")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise PolicyError(f"{path} may hold a policy and cannot be read: {error.strerror}.") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read(pyproject.LARGEST)
+    finally:
+        os.close(descriptor)
+
+
+def _tightening(name: str, value: object, where: str) -> Policy:
+    """The loosest policy that has this field, or this level."""
+    if name == "level":
+        level = _level(value if isinstance(value, str) else repr(value), f"{where}: level")
+        if level == Policy.OPEN:
+            raise PolicyError(f"{where}: the level 'open' would loosen the policy. {_ONLY_TIGHTENS}")
+        return level
+    loosest: object = getattr(Policy.OPEN, name, None) if name in {field.name for field in fields(Policy)} else None
+    if not isinstance(loosest, bool):
+        names = ", ".join(field.name for field in fields(Policy))
+        raise PolicyError(f"{where}: {name[:40]!r} is no rule of a policy. The rules are {names}; or say level.")
+    if not isinstance(value, bool):
+        raise PolicyError(f"{where}: {name}={str(value)[:40]!r} is neither true nor false.")
+    if value is loosest:
+        raise PolicyError(f"{where}: {name}={str(value).lower()} would loosen the policy. {_ONLY_TIGHTENS}")
+    return replace(Policy.OPEN, **{name: value})
+
+
+_TRUTH: Final = {"true": True, "false": False}
+_ONLY_TIGHTENS: Final = (
+    "From outside the program it can only be tightened. Remove that, and allow it in code: "
+    "policy=dataclasses.replace(leyden.Policy.DEFAULT, ...)."
+)
