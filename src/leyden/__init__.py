@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leyden.api.callback import Callback
     from leyden.api.datamodule import DataModule
     from leyden.api.module import Module
+    from leyden.checkpoint.export import export
     from leyden.runtime.seed import seed_everything
     from leyden.security.encryption import Encryption
     from leyden.security.policy import Policy
@@ -38,6 +39,7 @@ __all__ = [
     "callbacks",
     "data",
     "errors",
+    "export",
     "loggers",
     "seed_everything",
     "strategies",
@@ -54,6 +56,7 @@ _NAMES = {
     "Policy": ("leyden.security.policy", "Policy"),
     "Secret": ("leyden.security.redact", "Secret"),
     "Trainer": ("leyden.trainer", "Trainer"),
+    "export": ("leyden.checkpoint.export", "export"),
     "seed_everything": ("leyden.runtime.seed", "seed_everything"),
 }
 

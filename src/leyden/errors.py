@@ -20,6 +20,7 @@ LeydenError
 │   ├── MismatchError       a sound checkpoint of another model
 │   ├── EncodeError         a value that has no safe encoding
 │   └── WriteError          a disk that does not take the file
+├── PublicationError        what was to be published holds something that is not for everybody
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
 ├── NonfiniteError          a loss or a gradient that is not finite, where the run was told to end for it
@@ -114,6 +115,10 @@ class EncodeError(CheckpointError, TypeError):
 
 class WriteError(CheckpointError, OSError):
     """A checkpoint could not be written; ``errno`` says what the system answered."""
+
+
+class PublicationError(LeydenError, ValueError):
+    """What was to be published holds something that is not for everybody."""
 
 
 class KeyStoreError(LeydenError):

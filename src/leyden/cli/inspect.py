@@ -39,7 +39,7 @@ def run(options: Namespace) -> int:
     opened = envelope.read(data, where)
     entries = opened.header.entries
     tree = None if opened.tree is None else redacted(outline(opened.tree, entries, where))
-    tensors = {name: stored(entry) for name, entry in entries.items()}
+    tensors = {name: stored(name, entry) for name, entry in entries.items()}
     seal, signer = opened.seal, opened.seal.signer if opened.seal else None
     facts = {
         "file": where,

@@ -12,6 +12,7 @@ from leyden.cli.command import Command
 from leyden.cli.convert import CONVERT
 from leyden.cli.demo import DEMO
 from leyden.cli.explain import EXPLAIN
+from leyden.cli.export import EXPORT
 from leyden.cli.inspect import INSPECT
 from leyden.cli.key import KEY
 from leyden.cli.sign import SIGN
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Command] = {
     "convert": CONVERT,
     "demo": DEMO,
     "explain": EXPLAIN,
+    "export": EXPORT,
     "inspect": INSPECT,
     "key": KEY,
     "sign": SIGN,

@@ -74,18 +74,18 @@ def redacted(value: Any, environment: Mapping[str, str] = os.environ) -> Any:
     Hidden are Secrets, text under a name that says so, the values of environment variables with such a name, and users
     and queries in URLs.
     """
-    return _redacted(value, _Look(_values(environment), queries=True))
+    return _redacted(value, _Look(secret_values(environment), queries=True))
 
 
 def secrets_in(hparams: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> list[str]:
     """The names of hyperparameters that hold a secret. The query of a URL is none here: it may be what is meant."""
-    look = _Look(_values(environment), queries=False)
+    look = _Look(secret_values(environment), queries=False)
     return [name for name, value in hparams.items() if _member(name, value, look) is not value]
 
 
 def redact_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """``text`` without values of secret variables and without users and queries in URLs."""
-    return _text(text, _Look(_values(environment), queries=True))
+    return _text(text, _Look(secret_values(environment), queries=True))
 
 
 def names_a_secret(name: str, value: str) -> bool:
@@ -107,7 +107,7 @@ class _Look:
     queries: bool
 
 
-def _values(environment: Mapping[str, str]) -> tuple[str, ...]:
+def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
     """What the secret variables hold, the longest first: one may be part of another."""
     found = {value for name, value in environment.items() if len(value) >= _SHORTEST and names_a_secret(name, value)}
     return tuple(sorted(found, key=len, reverse=True))

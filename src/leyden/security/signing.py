@@ -63,8 +63,11 @@ class _Piece:
     digest: str
 
 
-def sign(path: Path, key: PrivateKey, ignore: Iterable[str] = ()) -> bytes:
-    """The signature of a file, or of all files in a directory; ``ignore`` are paths in it that do not belong to it."""
+def sign(path: Path, key: PrivateKey, ignore: Iterable[str] = (), name: str | None = None) -> bytes:
+    """The signature of a file, or of all files in a directory; ``ignore`` are paths in it that do not belong to it.
+
+    ``name`` is what the signature calls the model, where it is not to be the name of the path.
+    """
     leave_out = sorted({*IGNORED, *ignore}) if path.is_dir() else []
     names = _files(path, leave_out)
     digests = _digests(path, [_Piece(name, 0, None, "") for name in names], "sha256")
@@ -73,7 +76,7 @@ def sign(path: Path, key: PrivateKey, ignore: Iterable[str] = ()) -> bytes:
     ]
     statement: Json = {
         "_type": STATEMENT,
-        "subject": [{"name": path.resolve().name, "digest": {"sha256": _root(digests)}}],
+        "subject": [{"name": path.resolve().name if name is None else name, "digest": {"sha256": _root(digests)}}],
         "predicateType": PREDICATE,
         "predicate": {
             "serialization": {

@@ -15,8 +15,9 @@ from leyden.wire.strict_json import Json
 @final
 @dataclass(frozen=True)
 class Stored:
-    """A tensor of a file: its type, its shape and how many bytes it takes."""
+    """A tensor of a file: the name of its entry, its type, its shape and how many bytes it takes."""
 
+    name: str
     dtype: str
     shape: tuple[int, ...]
     bytes: int
@@ -44,9 +45,9 @@ def outline(text: str, entries: Mapping[str, Entry], where: str) -> dict[str, An
     return found if isinstance(found, dict) else {"": found}
 
 
-def stored(entry: Entry) -> Stored:
+def stored(name: str, entry: Entry) -> Stored:
     """What a header says of a tensor."""
-    return Stored(entry.dtype, tuple(entry.shape), entry.stop - entry.start)
+    return Stored(name, entry.dtype, tuple(entry.shape), entry.stop - entry.start)
 
 
 def _value(json: Json, entries: Mapping[str, Entry]) -> Any:
@@ -65,9 +66,9 @@ def _value(json: Json, entries: Mapping[str, Entry]) -> Any:
 def _node(kind: str, body: Json, entries: Mapping[str, Entry]) -> Any:
     match kind, body:
         case "tensor", str(name) | [str(name), *_] if name in entries:
-            found = stored(entries[name])
+            found = stored(name, entries[name])
             if isinstance(body, list) and len(body) == 3 and isinstance(body[2], list):
-                return Stored(str(body[1]), tuple(n for n in body[2] if isinstance(n, int)), found.bytes)
+                return Stored(name, str(body[1]), tuple(n for n in body[2] if isinstance(n, int)), found.bytes)
             return found
         case "parameter", [data, _]:
             return _node("tensor", data, entries)
