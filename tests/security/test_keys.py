@@ -248,3 +248,66 @@ def test_a_key_that_seals_checkpoints_does_not_sign_models(environment, tmp_path
         keys.read_public(tmp_path / "alice.pem")
     with pytest.raises(KeyStoreError, match=r"nowhere\.pem cannot be read"):
         keys.read_public(tmp_path / "nowhere.pem")
+
+
+def test_a_mounted_key_is_renewed_where_it_is_mounted_from(tmp_path, environment):
+    keys.identity(environment)
+    environment["LEYDEN_KEY"] = write_private(tmp_path / "mounted", pem(ed25519.Ed25519PrivateKey.generate()))
+    with pytest.raises(KeyStoreError, match="LEYDEN_KEY names the key that you sign with"):
+        keys.renew(environment)
+
+
+def test_a_mounted_key_in_use_is_not_revoked(tmp_path, environment):
+    private = ed25519.Ed25519PrivateKey.generate()
+    environment["LEYDEN_KEY"] = write_private(tmp_path / "mounted", pem(private))
+    with pytest.raises(KeyStoreError, match="the key that you sign with"):
+        keys.revoke(private.public_key().public_bytes_raw(), environment)
+
+
+def test_a_key_is_revoked_even_where_ones_own_cannot_be_used(tmp_path, environment):
+    environment["LEYDEN_KEY"] = str(tmp_path / "nowhere")
+    keys.revoke(STRANGER, environment)
+    assert keys.standing(STRANGER, environment) is Standing.REVOKED
+
+
+@pytest.mark.parametrize("action", ["trust", "revoke", "renew"])
+def test_what_cannot_be_kept_says_where_and_the_way_out(tmp_path, action):
+    (tmp_path / "file").write_text("")
+    nowhere = {"LEYDEN_HOME": str(tmp_path / "file")}
+    does = {
+        "trust": lambda: keys.trust(STRANGER, "s", nowhere),
+        "revoke": lambda: keys.revoke(STRANGER, nowhere),
+        "renew": lambda: keys.renew(nowhere),
+    }
+    with pytest.raises(KeyStoreError, match=r"can be kept in .*file.*Set LEYDEN_HOME"):
+        does[action]()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes root's files")
+def test_a_key_that_root_has_mounted_for_a_group_is_used_by_its_members(tmp_path, monkeypatch):
+    """As orchestrators mount secrets, whose modes their users cannot change."""
+    path = write_private(tmp_path / "mounted", pem(ed25519.Ed25519PrivateKey.generate()))
+    monkeypatch.setattr(keys.os, "geteuid", lambda: 1000)
+    for mode, accepted in ((0o440, True), (0o640, True), (0o460, False), (0o444, False)):
+        Path(path).chmod(mode)
+        if accepted:
+            keys.identity({"LEYDEN_KEY": path})
+        else:
+            with pytest.raises(KeyStoreError, match="Others may use the key"):
+                keys.identity({"LEYDEN_KEY": path})
+
+
+def test_a_link_in_the_place_of_a_first_key_is_not_written_through(environment, tmp_path):
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "identity.key").symlink_to(tmp_path / "victim")
+    with pytest.raises(KeyStoreError, match=r"identity\.key cannot be read"):
+        keys.identity(environment)
+    assert not (tmp_path / "victim").exists()
+    keys.renew(environment)
+    assert not (tmp_path / "victim").exists()
+    assert not (tmp_path / "home" / "identity.key").is_symlink()
+
+
+def test_without_a_place_for_keys_nobody_is_known_and_that_is_no_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert keys.standing(STRANGER, {"LEYDEN_HOME": str(tmp_path / "file")}) is Standing.UNKNOWN

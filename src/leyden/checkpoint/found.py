@@ -7,7 +7,7 @@ from pathlib import Path
 from leyden.checkpoint.content import content
 from leyden.checkpoint.trust import is_proven
 from leyden.errors import CheckpointError, SealError
-from leyden.security import ledger
+from leyden.security import keys, ledger
 from leyden.security.encryption import Encryption
 from leyden.security.ledger import Entry
 from leyden.security.policy import Policy
@@ -27,7 +27,7 @@ def check_found(path: Path, seal: Seal | None, origin: Origin | None, policy: Po
         if not policy.unrecorded:
             raise _refusal(path, "this machine has no record of it, so it may have been rolled back", "unrecorded")
         if not policy.unproven and (seal is None or not is_proven(seal)):
-            raise _refusal(path, "nothing shows that a run of yours wrote it", "unproven")
+            raise _refusal(path, f"nothing shows that a run of yours wrote it{_trust(seal)}", "unproven")
         return
     if policy.rolled_back or (seal is not None and seal.digest == newest[1].digest):
         return
@@ -61,6 +61,13 @@ def newest_at(path: Path) -> tuple[str, Entry] | None:
         if (entries := [entry for entry in ledger.read(run) or [] if entry.path == place])
     ]
     return max(written, key=lambda one: one[1].time, default=None)
+
+
+def _trust(seal: Seal | None) -> str:
+    if seal is None or seal.signer is None:
+        return ""
+    text = keys.text_of(seal.signer)
+    return f"; {text} sealed it, which you may trust with: leyden key trust {text}"
 
 
 def _refusal(path: Path, why: str, rule: str) -> SealError:

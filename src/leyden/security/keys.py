@@ -13,8 +13,8 @@ import enum
 import os
 import secrets
 import stat
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -135,6 +135,10 @@ def read_public(path: Path) -> ec.EllipticCurvePublicKey:
 
 def renew(environment: Mapping[str, str] = os.environ) -> Identity:
     """Make a new key to sign with. What the one before it has sealed stays trusted."""
+    if mounted := environment.get("LEYDEN_KEY"):
+        raise KeyStoreError(
+            f"LEYDEN_KEY names the key that you sign with, {mounted}. Replace that file, or unset the variable."
+        )
     directory = home(environment)
     path = directory / _IDENTITY
     if path.exists():
@@ -142,9 +146,10 @@ def renew(environment: Mapping[str, str] = os.environ) -> Identity:
             directory, identity({"LEYDEN_HOME": str(directory)}).public, "an earlier key of mine", Standing.OWN
         )
     private = Ed25519PrivateKey.generate()
-    private_directory(directory)
-    with replacing(path) as stream:
-        stream.write(_pem(private))
+    with _kept(directory):
+        private_directory(directory)
+        with replacing(path) as stream:
+            stream.write(_pem(private))
     return Identity(private)
 
 
@@ -154,10 +159,7 @@ def standing(public: bytes, environment: Mapping[str, str] = os.environ) -> Stan
     entry = _read_known(directory / _KNOWN / f"{public.hex()}.json")
     if entry is not None:
         return entry.standing
-    if environment.get("LEYDEN_KEY") or (directory / _IDENTITY).exists():
-        with suppress(KeyStoreError):  # a key that cannot be used makes nobody's files one's own
-            return Standing.OWN if identity(environment).public == public else Standing.UNKNOWN
-    return Standing.UNKNOWN
+    return Standing.OWN if _is_present(public, environment) else Standing.UNKNOWN
 
 
 def trust(public: bytes, name: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -170,7 +172,7 @@ def trust(public: bytes, name: str, environment: Mapping[str, str] = os.environ)
 def revoke(public: bytes, environment: Mapping[str, str] = os.environ) -> None:
     """Refuse from now on what this key has sealed. One's own is not used any more: make a new one first."""
     directory = home(environment)
-    if (directory / _IDENTITY).exists() and identity(environment).public == public:
+    if _is_present(public, environment):
         raise KeyStoreError("This is the key that you sign with. Make a new one first: leyden key new.")
     known = _read_known(directory / _KNOWN / f"{public.hex()}.json")
     _write_known(directory, public, known.name if known else "", Standing.REVOKED)
@@ -205,18 +207,33 @@ def parse(text: str) -> bytes:
     return key.public_bytes_raw()
 
 
-def _made(directory: Path, name: str) -> Path:
-    """The file of a key at home, which is made if it is not there."""
-    path = directory / name
+def _is_present(public: bytes, environment: Mapping[str, str]) -> bool:
+    """Whether this is the key that the user signs with now; none is made for the question."""
+    if environment.get("LEYDEN_KEY") or (home(environment) / _IDENTITY).exists():
+        with suppress(KeyStoreError):  # a key that cannot be used makes nobody's files one's own
+            return identity(environment).public == public
+    return False
+
+
+@contextmanager
+def _kept(directory: Path) -> Iterator[None]:
+    """A block that writes to the directory of the keys."""
     try:
-        if not path.exists():
-            _create(directory, name)
-        check_private_directory(directory)
+        yield
     except OSError as error:
         raise KeyStoreError(
             f"No key can be kept in {directory}: {error.strerror or error}. Set LEYDEN_HOME to a directory that this "
             "user can write to, or LEYDEN_KEY to the file of a key."
         ) from None
+
+
+def _made(directory: Path, name: str) -> Path:
+    """The file of a key at home, which is made if it is not there."""
+    path = directory / name
+    with _kept(directory):
+        if not path.exists():
+            _create(directory, name)
+        check_private_directory(directory)
     return path
 
 
@@ -256,8 +273,10 @@ def read_private_file(path: Path, most: int = _LARGEST) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyStoreError(f"The key {path} is not a file.")
-        if os.name == "posix" and status.st_mode & 0o077:
-            raise KeyStoreError(f"Others may use the key {path}. Make it private: chmod 600 {path}")
+        if os.name == "posix" and not _is_private(status):
+            raise KeyStoreError(
+                f"Others may use the key {path}. Make it private: chmod 600 {path}, or mount it with the mode 0400."
+            )
         return os.read(descriptor, most)
     finally:
         os.close(descriptor)
@@ -271,6 +290,12 @@ def _read_private(path: Path) -> PrivateKeyTypes:
         raise KeyStoreError(
             f"{path} holds no private key as unencrypted PEM. Move it away, and a new one is made."
         ) from None
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether a key is for its owner alone, or one of root's that a group may read, as orchestrators mount secrets."""
+    for_a_group = status.st_uid == 0 and os.geteuid() != 0
+    return not status.st_mode & (0o037 if for_a_group else 0o077)
 
 
 def _read_public(path: Path) -> PublicKeyTypes:
@@ -295,7 +320,7 @@ def check_private_directory(directory: Path) -> None:
 def _read_known(path: Path) -> Known | None:
     try:
         text = path.read_bytes()[:_LARGEST].decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise KeyStoreError(
@@ -310,9 +335,10 @@ def _read_known(path: Path) -> Known | None:
 
 
 def _write_known(directory: Path, public: bytes, name: str, standing: Standing) -> None:
-    folder = private_directory(private_directory(directory) / _KNOWN)
-    check_private_directory(directory)
     since = datetime.now(timezone.utc).isoformat(timespec="seconds")
     entry: dict[str, strict_json.Json] = {"name": name, "standing": standing.value, "since": since}
-    with replacing(folder / f"{public.hex()}.json") as stream:
-        stream.write(strict_json.dumps(entry).encode())
+    with _kept(directory):
+        folder = private_directory(private_directory(directory) / _KNOWN)
+        check_private_directory(directory)
+        with replacing(folder / f"{public.hex()}.json") as stream:
+            stream.write(strict_json.dumps(entry).encode())

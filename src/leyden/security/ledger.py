@@ -89,7 +89,7 @@ def read(run: str, environment: Mapping[str, str] = os.environ) -> list[Entry] |
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise KeyStoreError(f"The record {path} cannot be read: {error.strerror or error}.") from None
