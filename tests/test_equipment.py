@@ -19,7 +19,7 @@ from leyden.callbacks import (
 from leyden.core.stage import TrainerFn
 from leyden.core.warnings import LeydenWarning
 from leyden.equipment import callbacks_for, checkpoint_named, loggers_for
-from leyden.errors import SettingsError
+from leyden.errors import RemoteError, SettingsError
 from leyden.loggers import CSVLogger, TensorBoardLogger
 from leyden.loggers.logger import DummyLogger
 
@@ -284,8 +284,8 @@ def test_a_best_checkpoint_that_there_is_none_of_is_refused_with_the_callback_th
     assert "ModelCheckpoint(" in str(caught.value)
 
 
-def test_an_address_is_refused_since_checkpoints_are_local_files():
-    with pytest.raises(SettingsError, match=r"is an address.* Download it first"):
+def test_an_address_that_nobody_has_allowed_is_refused():
+    with pytest.raises(RemoteError, match=r"example.com/a.ckpt is remote, and nobody has allowed that"):
         checkpoint_named("https://example.com/a.ckpt", FIT, False, with_callbacks([]))
 
 

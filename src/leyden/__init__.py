@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from leyden.security.encryption import Encryption
     from leyden.security.policy import Policy
     from leyden.security.redact import Secret
+    from leyden.security.remote import allow as allow_remote
     from leyden.trainer import Trainer
 
     LightningDataModule = DataModule
@@ -36,6 +37,7 @@ __all__ = [
     "Secret",
     "Trainer",
     "__version__",
+    "allow_remote",
     "callbacks",
     "data",
     "errors",
@@ -56,6 +58,7 @@ _NAMES = {
     "Policy": ("leyden.security.policy", "Policy"),
     "Secret": ("leyden.security.redact", "Secret"),
     "Trainer": ("leyden.trainer", "Trainer"),
+    "allow_remote": ("leyden.security.remote", "allow"),
     "export": ("leyden.checkpoint.export", "export"),
     "seed_everything": ("leyden.runtime.seed", "seed_everything"),
 }

@@ -34,6 +34,7 @@ from leyden.loggers.tensorboard import TensorBoardLogger, has_tensorboard
 from leyden.security.encryption import Encryption
 from leyden.security.manifest import Manifest, manifest
 from leyden.security.policy import Policy, check_sealing, resolve
+from leyden.security.remote import Place, place_of
 from leyden.settings import Settings, flag
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def loggers_for(given: Logger | Iterable[Logger] | bool | None, settings: Settin
         case _ if settings.fast_dev_run:
             return [DummyLogger()]
         case None | True:
-            default = TensorBoardLogger if has_tensorboard() else CSVLogger
-            return [default(str(settings.default_root_dir))]
+            # TensorBoard's files grow, and those of a store cannot.
+            grows = isinstance(settings.default_root_dir, Path) and has_tensorboard()
+            return [(TensorBoardLogger if grows else CSVLogger)(str(settings.default_root_dir))]
         case Logger():
             return [given]
         case _:
@@ -161,7 +163,7 @@ def _manifest_of(data: object) -> str | None:
             )
 
 
-def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, trainer: Trainer) -> Path | None:
+def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: bool, trainer: Trainer) -> Place | None:
     """The file that ``ckpt_path`` means.
 
     Args:
@@ -181,14 +183,9 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
             return None
         best = savers[0].best_model_path
         warn(f"{fn}() was given no model, so it takes the best checkpoint of the last fit, {best}.")
-        return Path(best)
-    if isinstance(ckpt_path, str) and "://" in ckpt_path:
-        raise SettingsError(
-            f"ckpt_path={ckpt_path!r} is an address, and checkpoints are read from local files. Download it first, "
-            "and give the path of the file."
-        )
+        return place_of(best)
     if ckpt_path not in ("best", "last"):
-        return Path(ckpt_path).expanduser()
+        return place_of(ckpt_path, expand=True)
     paths = [saver.best_model_path for saver in savers] if ckpt_path == "best" else _last_of(savers, trainer)
     made = next((path for path in paths if path), None)
     if made is None and ckpt_path == "last":
@@ -200,7 +197,7 @@ def checkpoint_named(ckpt_path: str | Path | None, fn: TrainerFn, own_model: boo
             "ckpt_path='best', but this trainer has made no such checkpoint. Fit with ModelCheckpoint(monitor=...) "
             "among the callbacks first, or give the path of a file."
         )
-    return Path(made)
+    return place_of(made)
 
 
 def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
@@ -208,13 +205,18 @@ def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
     paths = [saver.last_model_path for saver in savers]
     earlier = [path for saver in savers for path in saver.last_checkpoints(trainer)]
     if len(earlier) > 1:
-        planted = [path for path in earlier if trainer.checkpoint_writer.store.is_planted(Path(path))]
+        planted = [path for path in earlier if trainer.checkpoint_writer.store.is_planted(place_of(path))]
         if planted and len(planted) < len(earlier):
             warn(f"{planted} are passed over: nothing shows that a run of yours wrote them. Give a path to use one.")
             earlier = [path for path in earlier if path not in planted]
         # Clocks may run backwards, so the time of a file decides only where nothing else does.
-        earlier.sort(key=lambda path: (saves_so_far(Path(path)), Path(path).stat().st_mtime_ns), reverse=True)
+        earlier.sort(key=_age, reverse=True)
     return [*paths, *earlier, *(saver.first_checkpoint(trainer) for saver in savers)]
+
+
+def _age(path: str) -> tuple[int, int]:
+    place = place_of(path)
+    return saves_so_far(place), place.stat().st_mtime_ns if isinstance(place, Path) else 0
 
 
 def _listed(given: Any) -> list[Any]:

@@ -23,6 +23,7 @@ LeydenError
 ├── PublicationError        what was to be published holds something that is not for everybody
 ├── KeyStoreError           a key, or the list of trusted keys, that cannot be used
 ├── PolicyError             a policy that is none, or that cannot be kept here
+├── RemoteError             a remote address that is not allowed, or cannot be reached
 ├── NonfiniteError          a loss or a gradient that is not finite, where the run was told to end for it
 └── PathError               a path that leaves its directory, or a link in the way
     └── TakenError          a name that was free, and is no longer
@@ -143,6 +144,10 @@ class TakenError(PathError, FileExistsError):
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
         self.path = path
+
+
+class RemoteError(LeydenError, OSError):
+    """A remote address is not allowed, cannot be used, or cannot be reached."""
 
 
 class Terminated(SystemExit):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from math import inf
-from pathlib import Path
 
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from leyden.fit_loop import FitLoop
 from leyden.loop.run import Predictions, Status
 from leyden.predict_loop import PredictLoop
 from leyden.runtime.rank_zero import rank_zero_info
+from leyden.security.remote import Place
 from leyden.session import Session
 from leyden.settings import Settings, limit_or_minus_one
 
@@ -29,7 +29,7 @@ class RunViews:
     _log: Log
     _session: Session | None  # the current or last call
     _sessions: dict[TrainerFn, Session]  # the last call of each entry point, the latest last
-    _ckpt_path: Path | None
+    _ckpt_path: Place | None
 
     # Where the run is.
 

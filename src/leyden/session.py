@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
 
@@ -42,6 +41,7 @@ from leyden.loop.steps import pulls_batches
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng, random_states, reset_seed, restore_random_states
 from leyden.runtime.signals import interactive, on_sigterm
+from leyden.security.remote import Place
 from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
     before_training,
@@ -91,7 +91,7 @@ class Session:
     log: Log
     status: Status
     state: State
-    ckpt_path: Path | None
+    ckpt_path: Place | None
     by_name: bool  # it was found as the best or the last, and not named as a path
     store: Store
     train: Source | None = None

@@ -21,6 +21,7 @@ from leyden.loop.nonfinite import OnNonfinite
 from leyden.runtime.clip import ClipAlgorithm
 from leyden.runtime.device import resolve_devices
 from leyden.runtime.precision import Precision, resolve_precision
+from leyden.security.remote import Place, place_of
 from leyden.strategies.accelerator import Accelerator
 from leyden.strategies.choose import hardware_named, precision_plugin_in
 from leyden.strategies.strategy import Strategy
@@ -65,7 +66,7 @@ class Settings:
     barebones: bool  # nothing is logged
     profiler: str | None
     use_distributed_sampler: bool
-    default_root_dir: Path
+    default_root_dir: Place
 
     @property
     def device(self) -> torch.device:
@@ -404,10 +405,11 @@ def _deterministic(value: Any) -> bool | str:
     raise SettingsError(f"deterministic={value!r} is unknown. Use True, False or 'warn'.")
 
 
-def _directory(value: Any) -> Path:
+def _directory(value: Any) -> Place:
     if not isinstance(value, str | PathLike | None):
         raise SettingsError(f"default_root_dir={value!r} is no path. Use a str or a pathlib.Path.")
-    return Path(value or ".").expanduser().absolute()
+    place = place_of(value or ".", expand=True)
+    return place.absolute() if isinstance(place, Path) else place
 
 
 def _on_nonfinite(value: Any) -> OnNonfinite | None:

@@ -30,6 +30,7 @@ from leyden.runtime.creation import created_on
 from leyden.security.encryption import Encryption
 from leyden.security.manifest import Manifest
 from leyden.security.policy import Policy
+from leyden.security.remote import Place, place_of
 from leyden.session import Session, run_evaluation, run_fit, run_prediction
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
@@ -227,7 +228,7 @@ class Trainer(TrainerViews):
         self._session: Session | None = None
         self._sessions: dict[TrainerFn, Session] = {}
         self._datamodule: DataModule | None = None
-        self._ckpt_path: Path | None = None
+        self._ckpt_path: Place | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and spawned processes get the trainer as it was built and how far it has come, without its runs."""
@@ -337,7 +338,7 @@ class Trainer(TrainerViews):
             filepath: where to; the file is replaced whole or not at all, in the background of a fit where
                 ``async_checkpointing`` asks for that.
             weights_only: leave out what only a resumed run needs.
-            storage_options: None; they come with remote storage.
+            storage_options: None; options of a remote store are given once, with ``leyden.allow_remote``.
 
         Raises:
             EncodeError: something in the checkpoint has no safe encoding; the message names it.
@@ -345,8 +346,10 @@ class Trainer(TrainerViews):
         """
         session = self._to_save()
         if storage_options is not None:
-            raise SettingsError("storage_options are for remote storage, which is not available. Leave them out.")
-        self._writer.save(session.dump(bool(weights_only)), Path(filepath).expanduser())
+            raise SettingsError(
+                "storage_options are given once, with leyden.allow_remote(..., options=...). Leave them out here."
+            )
+        self._writer.save(session.dump(bool(weights_only)), place_of(filepath, expand=True))
 
     @property
     def checkpoint_writer(self) -> Writer:

@@ -33,7 +33,6 @@ from leyden.errors import SettingsError
         ({"filename": "{epoch"}, "braces"),
         ({"filename": "../x"}, "leads out of the directory"),
         ({"dirpath": 3}, "dirpath=3 must be a path"),
-        ({"dirpath": "s3://bucket/x"}, "not a local directory"),
     ],
 )
 def test_an_argument_without_meaning_is_named_with_its_value_and_the_way_out(arguments, message):

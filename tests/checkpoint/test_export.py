@@ -135,6 +135,7 @@ def test_a_file_of_weights_and_an_encrypted_checkpoint_can_be_exported(tree, tmp
     save_weights({"w": WEIGHT}, tmp_path / "w.ckpt")
     assert export(tmp_path / "w.ckpt", tmp_path / "one").tensors == ("w",)
     key = pyrage.x25519.Identity.generate()
+    (tmp_path / "key").touch(0o600)
     (tmp_path / "key").write_text(str(key))
     encryption = L.Encryption(to=str(key.to_public()), keys=tmp_path / "key")
     save(tree, tmp_path / "e.ckpt", encryption)

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tests.s3_like import store
 
-from leyden.errors import LogError, SettingsError
+import leyden as L
+from leyden.errors import LogError, RemoteError, SettingsError
 from leyden.loggers import files
 from leyden.loggers.csv import CSVLogger
 from leyden.loggers.logger import DummyExperiment
@@ -227,9 +229,27 @@ def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
     assert CSVLogger("~/runs").save_dir == str(tmp_path / "runs")
 
 
-def test_a_remote_directory_is_refused_with_the_way_out(tmp_path):
-    with pytest.raises(SettingsError, match="local directories only"):
+def test_a_remote_directory_that_nobody_has_allowed_is_refused():
+    with pytest.raises(RemoteError, match=r"leyden.allow_remote\('s3://bucket'\)"):
         CSVLogger("s3://bucket/runs")
+
+
+def test_logs_can_lie_in_a_store():
+    with store() as objects:
+        L.allow_remote("s3like://bucket")
+        for version in range(2):
+            logger = CSVLogger("s3like://bucket/runs", flush_logs_every_n_steps=2)
+            assert logger.log_dir == f"s3like://bucket/runs/lightning_logs/version_{version}"
+            logger.log_hyperparams({"lr": 0.1, "api_key": "x"})
+            for step in range(3):
+                logger.log_metrics({"loss": step / 2}, step)
+            logger.log_metrics({"acc": 1}, 3)
+            logger.finalize("success")
+        prefix = "bucket/runs/lightning_logs/version_1/"
+        assert objects[prefix + "metrics.csv"] == b"acc,loss,step\r\n,0.0,0\r\n,0.5,1\r\n,1.0,2\r\n1,,3\r\n"
+        assert objects[prefix + "hparams.yaml"] == b"lr: 0.1\napi_key: '[secret]'\n"
+        with pytest.raises(SettingsError, match="holds the log of an earlier run"):
+            CSVLogger("s3like://bucket/runs", version=1).log_metrics({"loss": 1}, 0)
 
 
 def test_a_flush_interval_below_one_is_refused(tmp_path):

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any, final
 
 from leyden.callbacks.saved_state import SavedState
+from leyden.checkpoint import remote_files
 from leyden.checkpoint.load import read
 from leyden.checkpoint.trust import is_proven
 from leyden.errors import CheckpointError, FormatError
+from leyden.security.remote import Place, Remote
+from leyden.wire import envelope
 from leyden.wire.envelope import PREFIX
+from leyden.wire.outline import outline
+from leyden.wire.safetensors import LARGEST_HEADER
 
 _DIGEST = 64
-_LARGEST_HEADER = 100_000_000
 
 
 @final
@@ -89,7 +93,7 @@ class Found:
     state: Any
 
 
-def descendants(root: Path, paths: Iterable[Path], key: str, journal: Journal) -> list[Found]:
+def descendants(root: Place, paths: Iterable[Place], key: str, journal: Journal) -> list[Found]:
     """The checkpoints that were made after the save of ``journal``, by runs that died before their save was complete.
 
     Args:
@@ -113,41 +117,51 @@ def descendants(root: Path, paths: Iterable[Path], key: str, journal: Journal) -
     return sorted(found, key=lambda one: one.journal.count)
 
 
-def was_written_by(root: Path, name: str, key: str, journal: Journal) -> bool:
+def was_written_by(root: Place, name: str, key: str, journal: Journal) -> bool:
     """Does a file say that the run of ``journal`` wrote it under this name, or one that led to or from that?"""
-    found = _found(root, root / name, key)
+    found = _found(root, inside(root, name), key)
     return found is not None and bool(journal.first) and found.journal.first == journal.first
 
 
-def first_of_a_run(root: Path, paths: Iterable[Path], key: str) -> str:
+def first_of_a_run(root: Place, paths: Iterable[Place], key: str) -> str:
     """The path of the only checkpoint that a callback has written, if it was its first save; "" otherwise."""
     found = [one for path in paths if (one := _found(root, path, key)) is not None]
-    return str(root / found[0].name) if len(found) == 1 and found[0].journal.count == 1 else ""
+    return str(inside(root, found[0].name)) if len(found) == 1 and found[0].journal.count == 1 else ""
 
 
-def saves_so_far(path: Path) -> int:
+def saves_so_far(path: Place) -> int:
     """How many saves the runs that led to a checkpoint had made: the order of checkpoints, by no clock."""
-    journals = [_own_part(str(key), state) for key, state in _states(path).items()]
+    states = _outlined(path) if isinstance(path, Remote) else _states(path)
+    journals = [_own_part(str(key), state) for key, state in states.items()]
     return max((journal.count for journal in journals if journal is not None), default=0)
 
 
-def digest_of(path: Path) -> str | None:
+def digest_of(path: Place) -> str | None:
     """The digest that a checkpoint has in its seal; None if this is no file of that format."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(8 + len(PREFIX) + _DIGEST)
-    except OSError:
-        return None
+    start = _start(path, 8 + len(PREFIX) + _DIGEST)
     if start[8:-_DIGEST] != PREFIX:
         return None
     return start[-_DIGEST:].decode("ascii", "replace")
 
 
-def _found(root: Path, path: Path, key: str) -> Found | None:
-    name = path.relative_to(root).as_posix()
+def inside(root: Place, name: str) -> Place:
+    """What lies under a name beneath a directory."""
+    return root.child(name) if isinstance(root, Remote) else root / name
+
+
+def _found(root: Place, path: Place, key: str) -> Found | None:
+    name = _name(root, path)
     state = _states(path).get(key)
     part = _own_part(key, state)
     return Found(name, part, state) if part is not None and part.file == name else None
+
+
+def _name(root: Place, path: Place) -> str:
+    match root, path:
+        case Path(), Path():
+            return path.relative_to(root).as_posix()
+        case _:
+            return str(path).removeprefix(f"{root}/")
 
 
 def _own_part(key: str, state: Any) -> Journal | None:
@@ -158,7 +172,7 @@ def _own_part(key: str, state: Any) -> Journal | None:
         return None
 
 
-def _states(path: Path) -> dict[Any, Any]:
+def _states(path: Place) -> dict[Any, Any]:
     """The states of callbacks in a file that is the user's own: another's could name files to be deleted."""
     try:
         found = read(path, verify=False)
@@ -168,12 +182,31 @@ def _states(path: Path) -> dict[Any, Any]:
     return states if isinstance(states, dict) else {}
 
 
-def _header(path: Path) -> bytes:
-    if path.is_symlink() or not path.is_file():
+def _outlined(remote: Remote) -> dict[Any, Any]:
+    """The same without numbers that are tensors, and without fetching the tensors of the model."""
+    try:
+        opened = envelope.read(memoryview(remote_files.without_data(remote)), str(remote))
+        states = outline(opened.tree or "{}", opened.header.entries, str(remote)).get("callbacks")
+    except CheckpointError:
+        return {}
+    if opened.seal is None or not is_proven(opened.seal):
+        return {}
+    return states if isinstance(states, dict) else {}
+
+
+def _header(path: Place) -> bytes:
+    if isinstance(path, Path) and (path.is_symlink() or not path.is_file()):
         return b""
+    length = int.from_bytes(_start(path, 8), "little")
+    return _start(path, 8 + length)[8:] if length <= LARGEST_HEADER else b""
+
+
+def _start(path: Place, count: int) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    if isinstance(path, Remote):
+        return remote_files.start_of(path, count)
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            return file.read(length) if length <= _LARGEST_HEADER else b""
+            return file.read(count)
     except OSError:
         return b""

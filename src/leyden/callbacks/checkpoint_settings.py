@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from leyden.callbacks.checkpoint_names import check_template
 from leyden.callbacks.topk import ALL
 from leyden.errors import SettingsError
+from leyden.security.remote import HTTPS, Remote, is_url, place_of
 
 if TYPE_CHECKING:
     from leyden.trainer import Trainer
@@ -66,10 +67,11 @@ def check_what(monitor: Any, save_top_k: Any, save_last: Any) -> None:
 
 
 def check_where(dirpath: Any, filename: Any) -> str | None:
-    """The directory as an absolute path, or None if the trainer is to choose one.
+    """The directory as an absolute path or an address, or None if the trainer is to choose one.
 
     Raises:
-        SettingsError: the directory is not a local path, or the file name would leave it.
+        SettingsError: the directory is none, or the file name would leave it.
+        RemoteError: the directory is remote, and not allowed.
     """
     if filename is not None:
         if not isinstance(filename, str):
@@ -82,11 +84,12 @@ def check_where(dirpath: Any, filename: Any) -> str | None:
     if not isinstance(dirpath, (str, os.PathLike)):
         raise SettingsError(f"dirpath={dirpath!r} must be a path, or None to use the logger's directory.")
     text = os.fspath(dirpath)
-    if "://" in text:
-        raise SettingsError(
-            f"dirpath={text!r} is not a local directory. Save locally, and copy the files when the run is over."
-        )
-    return str(Path(text).expanduser().resolve()) if text else text
+    place = place_of(dirpath, expand=True) if text else Path()
+    if not isinstance(place, Remote):
+        return str(place.resolve()) if text else text
+    if place.query or place.sha256 or place.scheme == HTTPS:
+        raise SettingsError(f"dirpath={str(place)!r} must be a directory in a store, such as s3://bucket/run.")
+    return str(place)
 
 
 def default_directory(trainer: Trainer) -> str:
@@ -97,4 +100,6 @@ def default_directory(trainer: Trainer) -> str:
         version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
         save_dir = os.path.expandvars(os.path.expanduser(logger.save_dir or parts[0]))  # noqa: PTH111 (see below)
         parts = [save_dir, str(logger.name), version]
+    if is_url(parts[0]):
+        return "/".join(part for part in (*parts, "checkpoints") if part)
     return os.path.join(*parts, "checkpoints")  # noqa: PTH118 (as the logger spells it)

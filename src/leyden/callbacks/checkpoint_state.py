@@ -13,6 +13,7 @@ from leyden.callbacks import topk
 from leyden.callbacks.checkpoint_files import CheckpointFiles
 from leyden.callbacks.saved_state import SavedState
 from leyden.errors import PathError
+from leyden.security.remote import Place, Remote
 
 
 class Standing(NamedTuple):
@@ -77,8 +78,8 @@ def claim(
     standing: Standing,
     files: CheckpointFiles,
     directory: str | None,
-    base: Path | None,
-    resumed: Path | None,
+    base: Place | None,
+    resumed: Place | None,
     extension: str,
     digests: Mapping[str, str],
 ) -> tuple[Standing, list[str]] | None:
@@ -98,9 +99,8 @@ def claim(
         The standing with the paths of this run, and those that lie elsewhere and were left out; None if this run's
         directory is another.
     """
-    root = files.root.resolve()
-    here = directory is not None and ((base or Path()) / directory).resolve() == root
-    if not here and (resumed is None or not resumed.is_relative_to(root)):
+    here = directory is not None and is_same(files.root, directory, base)
+    if not here and (resumed is None or files.name_of(resumed) is None):
         return None
     prefix = "" if base is not None or directory is None else os.path.join(directory, "")  # noqa: PTH118
     left: list[str] = []
@@ -114,6 +114,26 @@ def claim(
         return files.path(name)
 
     return standing.moved(taken), left
+
+
+def directory_in_state(root: Place, base: Place) -> str:
+    """How a checkpoint names the directory that it lies in: relative to the trainer's, or as an address."""
+    match root, base:
+        case Path(), Path():
+            return os.path.relpath(root.resolve(), base)
+        case Remote(), Remote() if (name := base.name_of(root)) is not None:
+            return name
+        case _:
+            return str(root)
+
+
+def is_same(root: Place, directory: str, base: Place | None) -> bool:
+    """Is this the directory that a checkpoint names? It is compared, and never followed."""
+    if isinstance(root, Remote):
+        inside = f"{base}/{directory}" if isinstance(base, Remote) else None
+        return str(root) in (directory, inside)
+    folder = base if isinstance(base, Path) else Path()
+    return "://" not in directory and (folder / directory).resolve() == root.resolve()
 
 
 def belongs(name: str, files: CheckpointFiles, extension: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import torch
@@ -18,15 +17,17 @@ from torch import Tensor
 from leyden.callbacks import topk
 from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.checkpoint_files import CheckpointFiles
-from leyden.callbacks.checkpoint_journal import Journal, first_of_a_run
+from leyden.callbacks.checkpoint_journal import Journal, first_of_a_run, inside
 from leyden.callbacks.checkpoint_names import last_names, render
 from leyden.callbacks.checkpoint_settings import check_what, check_where, default_directory
 from leyden.callbacks.checkpoint_state import Standing
 from leyden.callbacks.monitored import check_mode
 from leyden.checkpoint.background import Ticket
+from leyden.checkpoint.remote_files import uploading
 from leyden.errors import TakenError
 from leyden.runtime.rank_zero import rank_zero_info
 from leyden.security.paths import replacing
+from leyden.security.remote import Place, Remote, place_of
 
 if TYPE_CHECKING:
     from leyden.trainer import Trainer
@@ -162,7 +163,8 @@ class KeptCheckpoints(Checkpoint):
 
         def enter(path: str) -> None:
             self.last_model_path = path
-            if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
+            linked = self.save_last == "link" and self._files.has_links
+            if linked and self._last_checkpoint_saved and self.save_top_k != 0:
                 files, target = self._files, self._last_checkpoint_saved
                 self._once_written(partial(self._link, trainer, files.name(path), files.name(target)))
                 self._journal = self._journal.ends(complete=True)
@@ -299,7 +301,7 @@ class KeptCheckpoints(Checkpoint):
 
     def file_exists(self, filepath: str | os.PathLike[str], trainer: Trainer) -> bool:
         """Is there anything under this name, be it a link that leads nowhere?"""
-        return os.path.lexists(filepath)
+        return self._files.exists(self._files.name(os.fspath(filepath)))
 
     def format_checkpoint_name(
         self, metrics: Mapping[str, Any], filename: str | None = None, ver: int | None = None, prefix: str | None = None
@@ -348,24 +350,28 @@ class KeptCheckpoints(Checkpoint):
 
     def last_checkpoints(self, trainer: Trainer) -> set[str]:
         """Paths of all last checkpoints in the directory, whoever wrote them."""
-        root = Path(self.dirpath if self.dirpath is not None else default_directory(trainer))
+        files = self._files_for(trainer)
         names = last_names(self.CHECKPOINT_NAME_LAST, self.CHECKPOINT_JOIN_CHAR, self.FILE_EXTENSION)
-        return {str(path) for path in self._all_in(root) if names.fullmatch(path.relative_to(root).as_posix())}
+        return {files.path(name) for name in files.names(self.FILE_EXTENSION) if names.fullmatch(name)}
 
     def first_checkpoint(self, trainer: Trainer) -> str:
         """The first checkpoint of a run that died before it could write its last; "" if that is not how things are."""
-        root = Path(self.dirpath if self.dirpath is not None else default_directory(trainer)).absolute()
-        return first_of_a_run(root, self._all_in(root), self.state_key) if self.save_last else ""
+        files = self._files_for(trainer)
+        return first_of_a_run(files.root, self._all_in(files), self.state_key) if self.save_last else ""
 
-    def _all_in(self, root: Path) -> list[Path]:
+    def _all_in(self, files: CheckpointFiles) -> list[Place]:
         """All checkpoints in a directory, whoever wrote them."""
-        return sorted(root.rglob(f"*{self.FILE_EXTENSION}")) if root.is_dir() else []
+        return [inside(files.root, name) for name in files.names(self.FILE_EXTENSION)]
+
+    def _files_for(self, trainer: Trainer) -> CheckpointFiles:
+        """The files of the next run, which may not have set the directory yet."""
+        return self._files if self.dirpath is not None else CheckpointFiles(default_directory(trainer))
 
     def to_yaml(self, filepath: str | os.PathLike[str] | None = None) -> None:
         """Write the best checkpoints and their scores to a YAML file, by default beside them."""
-        path = Path(filepath) if filepath is not None else self._files.root / "best_k_models.yaml"
+        path = place_of(filepath) if filepath is not None else inside(self._files.root, "best_k_models.yaml")
         scores = {name: score.item() for name, score in self.best_k_models.items()}
-        with replacing(path) as file:
+        with uploading(path) if isinstance(path, Remote) else replacing(path) as file:
             file.write(yaml.safe_dump(scores).encode())
 
     @property

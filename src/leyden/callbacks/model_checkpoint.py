@@ -17,19 +17,21 @@ from leyden.callbacks.checkpoint_journal import (
     Journal,
     descendants,
     digest_of,
+    inside,
     read_journal,
     saves_so_far,
     was_written_by,
 )
 from leyden.callbacks.checkpoint_settings import check_when, default_directory
-from leyden.callbacks.checkpoint_state import belongs, claim, read_standing
+from leyden.callbacks.checkpoint_state import belongs, claim, directory_in_state, read_standing
 from leyden.callbacks.checkpoint_timing import Timing
 from leyden.callbacks.kept_checkpoints import KeptCheckpoints
 from leyden.callbacks.monitored import not_logged
 from leyden.callbacks.saved_state import SavedState
 from leyden.callbacks.sound_weights import are_sound
 from leyden.core.warnings import warn
-from leyden.errors import CheckpointError, MonitorError, PathError
+from leyden.errors import CheckpointError, MonitorError, PathError, RemoteError
+from leyden.security.remote import Place, place_of
 
 if TYPE_CHECKING:
     from leyden.api.module import Module
@@ -43,12 +45,13 @@ class ModelCheckpoint(KeptCheckpoints):
     ever deleted if this run wrote it, or the run that it goes on from.
 
     Args:
-        dirpath: directory of the checkpoints; by default ``checkpoints`` in the logger's directory, or in
-            ``default_root_dir`` where there is no logger.
+        dirpath: directory of the checkpoints, here or in a store (``s3://bucket/run``, see ``leyden.allow_remote``); by
+            default ``checkpoints`` in the logger's directory, or in ``default_root_dir`` where there is no logger.
         filename: name of a file, with metrics in braces, such as ``{epoch}-{val/loss:.2f}``.
         monitor: the metric that ranks checkpoints; None keeps the latest.
         verbose: log what is saved and why.
-        save_last: also keep the latest as ``last.ckpt``: a file of its own (True) or a symbolic link ("link").
+        save_last: also keep the latest as ``last.ckpt``: a file of its own (True) or a symbolic link ("link"), which in
+            a store is a file of its own as well.
         save_top_k: how many of the best to keep; 0 for none, -1 for all.
         save_on_exception: save when training is ended by an exception.
         save_weights_only: leave out what only resuming needs.
@@ -104,9 +107,9 @@ class ModelCheckpoint(KeptCheckpoints):
             epochs=by_default if every_n_epochs is None else int(every_n_epochs),
             after_training_epoch=save_on_train_epoch_end,
         )
-        self._base = Path.cwd()  # the trainer's root, to which dirpath is relative in a file
-        self._resumed: Path | None = None
-        self._named: Path | None = None  # the same, where it is a link
+        self._base: Place = Path.cwd()  # the trainer's root, to which dirpath is relative in a file
+        self._resumed: Place | None = None
+        self._named: Place | None = None  # the same, where it is a link
         self._leaving: list[str] = []  # what the run from which this one goes on had replaced, and perhaps not deleted
         self._warned = False
         self._next_last = ""  # the last checkpoint that will stand beside the one being written
@@ -129,7 +132,8 @@ class ModelCheckpoint(KeptCheckpoints):
     def setup(self, trainer: Trainer, pl_module: Module, stage: str) -> None:
         if self.dirpath is None:
             self.dirpath = default_directory(trainer)
-        self._base = Path(trainer.default_root_dir).resolve()
+        root = trainer.settings.default_root_dir
+        self._base = root.resolve() if isinstance(root, Path) else root
         self._resumed = self._named = None
         if stage != "fit":
             return
@@ -138,18 +142,16 @@ class ModelCheckpoint(KeptCheckpoints):
         if trainer.global_step < self._saved_step:  # saved by another run of this callback
             self._saved_step = 0
         if trainer.ckpt_path is not None:
-            given = Path(trainer.ckpt_path)
-            self._resumed, self._named = given.resolve(), given.parent.resolve() / given.name
+            self._resumed, self._named = _twice(place_of(trainer.ckpt_path))
             self._files.keep(self._resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
         self._timing.start(trainer.global_step, monotonic(), self.monitor if self.save_top_k != 0 else None)
         self._last_checkpoint_saved, self._warned = "", False
         self._tidy(trainer)
-        root = self._files.root
         fresh = self.save_top_k != 0 and self._resumed is None and not trainer.fast_dev_run
-        if fresh and root.is_dir() and any(root.iterdir()):
-            warn(f"The directory of the checkpoints, {root}, is not empty. What is there stays as it is.")
+        if fresh and not self._files.is_empty:
+            warn(f"The directory of the checkpoints, {self._files.root}, is not empty. What is there stays as it is.")
 
     def _tidy(self, trainer: Trainer) -> None:
         """Clear away what processes that died have left, if it is surely this run's own, or nobody's any more."""
@@ -160,7 +162,7 @@ class ModelCheckpoint(KeptCheckpoints):
         self._leaving = []
         begun = Journal() if self._resumed is None else self._journal
         # Later than every last checkpoint that is there, so that the one which this run writes is the newest.
-        counts = [saves_so_far(Path(path)) for path in self.last_checkpoints(trainer)]
+        counts = [saves_so_far(place_of(path)) for path in self.last_checkpoints(trainer)]
         self._journal = replace(begun, count=max([self._journal.count, *counts]))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Module, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -185,7 +187,7 @@ class ModelCheckpoint(KeptCheckpoints):
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
         self._settle()
         # What could not be saved a moment ago cannot be saved now.
-        hopeless = isinstance(exception, (CheckpointError, PathError))
+        hopeless = isinstance(exception, (CheckpointError, PathError, RemoteError))
         due = self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step)
         if due and are_sound(pl_module):
             metrics = self._monitor_candidates(trainer)
@@ -242,7 +244,7 @@ class ModelCheckpoint(KeptCheckpoints):
         leaving = (*journal.leaving, *self._still_there())
         return {
             "monitor": self.monitor,
-            "dirpath": None if self.dirpath is None else os.path.relpath(files.root.resolve(), self._base),
+            "dirpath": None if self.dirpath is None else directory_in_state(files.root, self._base),
             **standing.moved(files.name)._asdict(),
             "leyden": {
                 "saved_step": self._saved_step,
@@ -269,7 +271,7 @@ class ModelCheckpoint(KeptCheckpoints):
         if self._resumed_by_last:
             self._take_what_came_after()
 
-    def _take(self, saved: SavedState, journal: Journal, source: Path | None) -> bool:
+    def _take(self, saved: SavedState, journal: Journal, source: Place | None) -> bool:
         """Take over the checkpoints that ``source`` knows, if they are in this callback's own directory."""
         standing, directory = read_standing(saved, self.kth_value), saved.optional_text("dirpath")
         ours = saved.part("leyden")
@@ -280,11 +282,11 @@ class ModelCheckpoint(KeptCheckpoints):
         claimed = claim(standing, self._files, directory, base, self._resumed, self.FILE_EXTENSION, digests)
         if claimed is None:
             if directory is not None:
-                there = (base or Path()) / directory
+                there = base / directory if isinstance(base, Path) else directory
                 warn(f"The checkpoints so far are in {there}, not in {self.dirpath}. The ranking begins anew.")
             return False
         standing, left = claimed
-        if journal.count and not os.path.lexists(standing.last_model_path):  # of a save that did not come so far
+        if journal.count and not self._is_there(standing.last_model_path):  # of a save that did not come so far
             standing = standing._replace(last_model_path="")
         self._stand(standing)
         self._leaving = [name for name in journal.leaving if belongs(name, self._files, self.FILE_EXTENSION)]
@@ -297,7 +299,8 @@ class ModelCheckpoint(KeptCheckpoints):
 
     def _recognise(self, journal: Journal) -> None:
         """Claim the files that are not what ``journal``'s checkpoint knew, since the run wrote them after it."""
-        files, root = self._files, self._files.root.resolve()
+        files = self._files
+        root = files.root.resolve() if isinstance(files.root, Path) else files.root
         for name in files.replaced():
             target = files.target(name)
             if belongs(target, files, self.FILE_EXTENSION) and was_written_by(root, target, self.state_key, journal):
@@ -305,16 +308,23 @@ class ModelCheckpoint(KeptCheckpoints):
 
     @property
     def _resumed_by_last(self) -> bool:
-        last = Path(self.last_model_path)
-        return bool(self.last_model_path) and self._named == last.parent.resolve() / last.name
+        return bool(self.last_model_path) and self._named == _twice(place_of(self.last_model_path))[1]
+
+    def _is_there(self, path: str) -> bool:
+        return bool(path) and self._files.exists(self._files.name(path))
 
     def _take_what_came_after(self) -> None:
         """Take over what a run that died had saved since the last checkpoint, which is what this run goes on from."""
-        root = self._files.root.resolve()
-        for found in descendants(root, self._all_in(root), self.state_key, self._journal):
+        root = self._files.root
+        for found in descendants(root, self._all_in(self._files), self.state_key, self._journal):
             saved = SavedState(self.state_key, found.state)
             last = self.last_model_path
-            if self._take(saved, found.journal, root / found.name):
+            if self._take(saved, found.journal, inside(root, found.name)):
                 self.last_model_path = last
                 self._redone[saved.part("leyden").count("saved_step", 0)] = self._files.path(found.name)
                 self._journal = replace(self._journal, count=max(self._journal.count, found.journal.count))
+
+
+def _twice(place: Place) -> tuple[Place, Place]:
+    """Where a file is, and the same with the file's own name, where that is a link."""
+    return (place.resolve(), place.parent.resolve() / place.name) if isinstance(place, Path) else (place, place)

@@ -9,7 +9,7 @@ from leyden.callbacks.checkpoint import Checkpoint
 from leyden.callbacks.checkpoint_files import CheckpointFiles
 from leyden.callbacks.checkpoint_settings import check_where
 from leyden.callbacks.sound_weights import are_sound
-from leyden.errors import CheckpointError, PathError, SettingsError
+from leyden.errors import CheckpointError, PathError, RemoteError, SettingsError
 
 if TYPE_CHECKING:
     from leyden.api.module import Module
@@ -44,10 +44,10 @@ class OnExceptionCheckpoint(Checkpoint):
         return CheckpointFiles(self.dirpath).path(self.filename + self.FILE_EXTENSION)
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
-        if isinstance(exception, (CheckpointError, PathError)):
+        if isinstance(exception, (CheckpointError, PathError, RemoteError)):
             return  # what could not be saved or read a moment ago cannot be now
         if not are_sound(pl_module):
             return
         files, name = CheckpointFiles(self.dirpath), self.filename + self.FILE_EXTENSION
         files.prepare(name)
-        trainer.save_checkpoint(files.place(name))
+        trainer.save_checkpoint(str(files.place(name)))

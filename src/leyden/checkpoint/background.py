@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -19,6 +18,7 @@ from leyden.checkpoint.save import encoded
 from leyden.checkpoint.store import Store, moment_of
 from leyden.core.warnings import warn
 from leyden.errors import SettingsError
+from leyden.security.remote import Place
 from leyden.wire.envelope import Leaf
 from leyden.wire.safetensors import size_of
 from leyden.wire.tree import Encoded
@@ -31,7 +31,7 @@ _WORTH_THREADS = 1 << 20  # bytes
 class Ticket:
     """A checkpoint that was handed over to be written."""
 
-    path: Path
+    path: Place
     outcome: Future[bool]
 
     @property
@@ -70,7 +70,7 @@ class Writer:
         self._error: BaseException | None = None
         self._free: deque[mmap.mmap] = deque()  # memory that no checkpoint in flight lies in
 
-    def save(self, tree: Mapping[str, Any], path: Path) -> None:
+    def save(self, tree: Mapping[str, Any], path: Place) -> None:
         """Write a checkpoint; in the background while a block of ``running`` is open.
 
         Raises:

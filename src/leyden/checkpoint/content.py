@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 import stat
 from io import BytesIO, RawIOBase
-from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
-from leyden.errors import FormatError
+from leyden.checkpoint import remote_files
+from leyden.errors import FormatError, SealError
 from leyden.security.encryption import Encryption, decrypt, is_encrypted
+from leyden.security.keys import Standing, standing
+from leyden.security.remote import HTTPS, Remote, place_of
+from leyden.wire import envelope
 
-Source: TypeAlias = "str | os.PathLike[str] | BinaryIO"
+Source: TypeAlias = "str | os.PathLike[str] | Remote | BinaryIO"
 
 VARIABLE: Final = "LEYDEN_AGE_IDENTITIES"
 _START: Final = 64  # bytes that show what a file is
@@ -24,10 +28,12 @@ def content(source: Source, mapped: bool, encryption: Encryption | None = None) 
 
     An encrypted file is opened into memory: with ``encryption``, or else with those that LEYDEN_AGE_IDENTITIES names.
     """
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike, Remote)):
         read = _read(source)
         return _opened(read, "The stream", encryption) if is_encrypted(read[:_START]) else read, "The stream"
-    path = Path(source)
+    path = source if isinstance(source, Remote) else place_of(source)
+    if isinstance(path, Remote):
+        return _fetched(path, encryption), str(path)
     # Without waiting: opening a pipe that nobody writes to would never return.
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -53,6 +59,29 @@ def content(source: Source, mapped: bool, encryption: Encryption | None = None) 
         return memory, str(path)
     finally:
         os.close(descriptor)
+
+
+def _fetched(remote: Remote, encryption: Encryption | None) -> mmap.mmap | bytearray:
+    """The bytes of a remote file. What came over HTTPS without a digest to compare with has to be sealed."""
+    data = remote_files.mapped(remote)
+    if is_encrypted(data[:_START]):
+        data = decrypt(BytesIO(data), _opening(encryption), str(remote))
+    if remote.scheme == HTTPS and remote.sha256 is None:
+        admit_sealed(memoryview(data), str(remote))
+    return data
+
+
+def admit_sealed(data: memoryview, where: str) -> None:
+    """SealError unless a checkpoint is sealed by the user or by somebody whom the user trusts."""
+    start = bytes(data[8 : 8 + len(envelope.PREFIX)])
+    seal = envelope.read(data, where).seal if start == envelope.PREFIX else None
+    if seal is None or seal.signer is None or standing(seal.signer) not in (Standing.OWN, Standing.TRUSTED):
+        found = hashlib.sha256(data).hexdigest()
+        raise SealError(
+            f"{where} is not read: it came over the network, and nobody whom you trust has sealed it. Trust who did "
+            "(leyden key trust), or name the file by the digest that its publisher gives, after the address: "
+            f"#sha256=… (what came has {found})."
+        )
 
 
 def _read_into(memory: mmap.mmap, file: RawIOBase) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from leyden.checkpoint.content import content
 from leyden.checkpoint.trust import is_proven
 from leyden.errors import CheckpointError, SealError
@@ -11,12 +9,13 @@ from leyden.security import keys, ledger
 from leyden.security.encryption import Encryption
 from leyden.security.ledger import Entry
 from leyden.security.policy import Policy
+from leyden.security.remote import Place
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
 from leyden.wire.seal import Seal
 
 
-def check_found(path: Path, seal: Seal | None, origin: Origin | None, policy: Policy) -> None:
+def check_found(path: Place, seal: Seal | None, origin: Origin | None, policy: Policy) -> None:
     """SealError unless this file may be taken for the best or the last, though nobody named it.
 
     It has to be what was written last in that place, as far as this machine has a record of it; without one its seal
@@ -41,7 +40,7 @@ def check_found(path: Path, seal: Seal | None, origin: Origin | None, policy: Po
     raise _refusal(path, f"it is not what was written there, save {entry.number} of the run {run}", "rolled_back")
 
 
-def is_planted(path: Path, encryption: Encryption | None) -> bool:
+def is_planted(path: Place, encryption: Encryption | None) -> bool:
     """Whether neither a record nor a seal shows that a file is the user's own."""
     try:
         data, where = content(path, True, encryption)
@@ -52,7 +51,7 @@ def is_planted(path: Path, encryption: Encryption | None) -> bool:
     return seal is None or not (is_proven(seal) or (newest is not None and newest[1].digest == seal.digest))
 
 
-def newest_at(path: Path) -> tuple[str, Entry] | None:
+def newest_at(path: Place) -> tuple[str, Entry] | None:
     """The run that wrote last in a place, and what; None where no run of this machine's record did."""
     place = ledger.place(path)
     written = [
@@ -70,7 +69,7 @@ def _trust(seal: Seal | None) -> str:
     return f"; {text} sealed it, which you may trust with: leyden key trust {text}"
 
 
-def _refusal(path: Path, why: str, rule: str) -> SealError:
+def _refusal(path: Place, why: str, rule: str) -> SealError:
     return SealError(
         f"{path} is not read: {why} (rule {rule!r}). If you know where it comes from, give its path as ckpt_path, "
         f"or allow it in code: policy=replace(policy, {rule}=True)."

@@ -17,6 +17,7 @@ from leyden.core.warnings import warn
 from leyden.errors import KeyStoreError
 from leyden.security import ledger
 from leyden.security.ledger import Entry, place
+from leyden.security.remote import Place
 from leyden.wire.origin import Origin
 
 _REVISION: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -57,12 +58,12 @@ class Lineage:
             self.run, self.number + 1, self.parent, time, step, epoch, configuration, code, data, dict(packages())
         )
 
-    def committed(self, origin: Origin, digest: str, path: Path) -> None:
+    def committed(self, origin: Origin, digest: str, path: Place) -> None:
         """The checkpoint is on the disk under ``path``."""
         self.number, self.parent = origin.number, digest
         self._note(Entry(origin.number, digest, place(path)))
 
-    def linked(self, path: Path, target: Path) -> None:
+    def linked(self, path: Place, target: Place) -> None:
         """A link to a checkpoint of this process was put at ``path``."""
         entry = self._written.get(place(target))
         if entry is not None:

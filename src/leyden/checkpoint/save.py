@@ -16,12 +16,14 @@ from torch import Tensor
 from leyden.checkpoint.adapters import adapters
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.objects import write_object
+from leyden.checkpoint.remote_files import uploading
 from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
 from leyden.core.described import described
 from leyden.errors import EncodeError, PathError, SettingsError, WriteError
 from leyden.security.encryption import Encryption, encrypt
 from leyden.security.paths import private_directory, replacing
+from leyden.security.remote import Remote, place_of
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
 from leyden.wire.tree import Encoded, encode
@@ -59,17 +61,21 @@ def save(
     return write(encoded(tree), target, encryption, origin)
 
 
-def write(tree: Encoded, target: Target, encryption: Encryption | None = None, origin: Origin | None = None) -> str:
+def write(
+    tree: Encoded, target: Target | Remote, encryption: Encryption | None = None, origin: Origin | None = None
+) -> str:
     """Write what ``encoded`` made, as ``save`` does."""
-    if isinstance(target, (str, os.PathLike)):
-        path = Path(target)
-        with refusals_named(path):
-            private_directory(path.parent)
-            with replacing(path) as file:
-                digest = _write(tree, file, encryption, origin)
-    else:
+    if not isinstance(target, (str, os.PathLike, Remote)):
         _check_stream(target)
         digest = _write(tree, target, encryption, origin)
+    elif isinstance(place := target if isinstance(target, Remote) else place_of(target), Remote):
+        with uploading(place) as file:
+            digest = _write(tree, file, encryption, origin)
+    else:
+        with refusals_named(place):
+            private_directory(place.parent)
+            with replacing(place) as file:
+                digest = _write(tree, file, encryption, origin)
     note_written(digest)
     return digest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, final
 
 from leyden.checkpoint.found import check_found, is_planted
@@ -15,6 +14,7 @@ from leyden.checkpoint.trust import is_proven
 from leyden.core.warnings import warn
 from leyden.security.encryption import Encryption
 from leyden.security.policy import Policy
+from leyden.security.remote import Place
 from leyden.wire.tree import Encoded
 
 
@@ -41,13 +41,13 @@ class Store:
     data: str | None = None
     lineage: Lineage = field(default_factory=Lineage.begins)
 
-    def write(self, tree: Encoded, path: Path, moment: Moment) -> None:
+    def write(self, tree: Encoded, path: Place, moment: Moment) -> None:
         """Write a checkpoint and note that it is there."""
         origin = self.lineage.origin(moment.step, moment.epoch, self.configuration, self.data)
         digest = write(tree, path, self.encryption, origin)
         self.lineage.committed(origin, digest, path)
 
-    def read(self, path: Path, goes_on: bool, by_name: bool, describe: Collection[str] = ()) -> dict[str, Any]:
+    def read(self, path: Place, goes_on: bool, by_name: bool, describe: Collection[str] = ()) -> dict[str, Any]:
         """The tree of a checkpoint.
 
         Args:
@@ -67,11 +67,11 @@ class Store:
             self._go_on(found)
         return found.tree
 
-    def linked(self, path: Path, target: Path) -> None:
+    def linked(self, path: Place, target: Place) -> None:
         """Note that a link to a checkpoint was put at ``path``."""
         self.lineage.linked(path, target)
 
-    def is_planted(self, path: Path) -> bool:
+    def is_planted(self, path: Place) -> bool:
         """Whether nothing shows that a file is the user's own, so that it is not chosen unless somebody names it."""
         return not self.policy.unproven and is_planted(path, self.encryption)
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 
+from leyden.checkpoint import remote_files
 from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
 from leyden.loggers.files import append_private, next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
 from leyden.runtime.rank_zero import rank_zero_only
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import private_directory, replacing, write_all
+from leyden.security.remote import Remote, place_of
 
 
 class ExperimentWriter:
@@ -35,6 +37,13 @@ class ExperimentWriter:
         self.metrics: list[dict[str, Any]] = []
         self.metrics_keys: list[str] = []
         self.hparams: dict[str, Any] = {}
+        place = place_of(log_dir)
+        self._remote = place if isinstance(place, Remote) else None
+        self._saved: list[dict[str, Any]] = []  # all rows, where a file cannot grow and is written whole each time
+        if self._remote is not None:
+            self.metrics_file_path = str(self._remote.child(self.NAME_METRICS_FILE))
+            self._refuse_earlier_files(self._remote)
+            return
         self.metrics_file_path = str(Path(log_dir, self.NAME_METRICS_FILE))
         private_directory(Path(log_dir))
         self._keep_earlier_files()
@@ -42,8 +51,11 @@ class ExperimentWriter:
     def log_hparams(self, params: Mapping[str, Any]) -> None:
         """Write hyperparameters; later values of a name replace earlier ones."""
         self.hparams.update(params)
-        from leyden.api.hparams_yaml import save_hparams_yaml  # here: YAML is slow to import
+        from leyden.api.hparams_yaml import dump_hparams, save_hparams_yaml  # here: YAML is slow to import
 
+        if self._remote is not None:
+            _upload(self._remote.child(self.NAME_HPARAMS_FILE), dump_hparams(self.hparams))
+            return
         save_hparams_yaml(Path(self.log_dir, self.NAME_HPARAMS_FILE), self.hparams)
 
     def log_metrics(self, metrics_dict: Mapping[str, Any], step: int | None = None) -> None:
@@ -55,6 +67,13 @@ class ExperimentWriter:
     def save(self) -> None:
         """Write the rows that are held."""
         if not self.metrics:
+            return
+        if self._remote is not None:
+            self._saved += self.metrics
+            self.metrics_keys = sorted({*self.metrics_keys}.union(*self.metrics))
+            head = dict(zip(self.metrics_keys, self.metrics_keys, strict=True))
+            _upload(self._remote.child(self.NAME_METRICS_FILE), _rows([head, *self._saved], self.metrics_keys))
+            self.metrics = []
             return
         new = set().union(*self.metrics).difference(self.metrics_keys)
         if new:
@@ -74,6 +93,15 @@ class ExperimentWriter:
                     yield _rows([row], columns)
         yield _rows(self.metrics, columns)
 
+    def _refuse_earlier_files(self, folder: Remote) -> None:
+        """Objects cannot be renamed, and one that another run wrote is not replaced."""
+        for name in (self.NAME_METRICS_FILE, self.NAME_HPARAMS_FILE):
+            if remote_files.exists(folder.child(name)):
+                raise SettingsError(
+                    f"{folder} holds the log of an earlier run. Leave out version= to get a directory of its own for "
+                    "each run."
+                )
+
     def _keep_earlier_files(self) -> None:
         names = (self.NAME_METRICS_FILE, self.NAME_HPARAMS_FILE)
         kept = set_aside([Path(self.log_dir, name) for name in names])
@@ -88,7 +116,8 @@ class CSVLogger(Logger):
     """Log to ``save_dir/name/version/metrics.csv``, private to the user.
 
     Args:
-        save_dir: where the logs of all experiments are kept.
+        save_dir: where the logs of all experiments are kept, here or in a store (``s3://bucket/logs``, see
+            ``leyden.allow_remote``), where the files are written whole each time.
         name: the experiment's directory below it; empty or None for none.
         version: the run's directory below that. A number N stands for ``version_N``; None takes the next free one.
         prefix: put before each metric's name.
@@ -106,11 +135,7 @@ class CSVLogger(Logger):
         flush_logs_every_n_steps: int = 100,
     ) -> None:
         directory = os.fspath(save_dir)
-        if "://" in directory:
-            raise SettingsError(
-                f"CSVLogger(save_dir={directory!r}) is a remote address; it writes to local directories only. "
-                "Log to a local directory and copy it when the run is over."
-            )
+        place_of(save_dir)  # finds now what could not be written to later
         if flush_logs_every_n_steps < 1:
             raise SettingsError(
                 f"CSVLogger(flush_logs_every_n_steps={flush_logs_every_n_steps}) never writes a row. Use 1 or more."
@@ -129,7 +154,7 @@ class CSVLogger(Logger):
     @property
     def version(self) -> int | str:
         if self._version is None:
-            self._version = next_version(Path(self.root_dir))
+            self._version = next_version(place_of(self.root_dir))
         return self._version
 
     @property
@@ -184,6 +209,11 @@ class CSVLogger(Logger):
         if self._experiment is None:
             return self.experiment if rank_zero_only.rank == 0 else None
         return self._experiment
+
+
+def _upload(remote: Remote, text: str) -> None:
+    with remote_files.uploading(remote) as file:
+        write_all(file, text.encode())
 
 
 def _cell(name: str, value: Any) -> Any:

@@ -8,6 +8,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from leyden.checkpoint import remote_files
+from leyden.security.remote import Place, Remote
+
 _APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -40,10 +43,14 @@ def set_aside(paths: Sequence[Path]) -> list[Path]:
     return names
 
 
-def next_version(root: Path) -> int:
+def next_version(root: Place) -> int:
     """The first number N above those of all directories ``version_N`` in ``root``."""
-    if not root.is_dir():
-        return 0
-    names = [entry.name for entry in root.iterdir() if entry.name.startswith("version_") and entry.is_dir()]
-    numbers = [name.removeprefix("version_") for name in names]
+    match root:
+        case Remote():
+            names = [name.partition("/")[0] for name in remote_files.names(root) if "/" in name]
+        case Path() if root.is_dir():
+            names = [entry.name for entry in root.iterdir() if entry.is_dir()]
+        case Path():
+            return 0
+    numbers = [name.removeprefix("version_") for name in names if name.startswith("version_")]
     return max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1

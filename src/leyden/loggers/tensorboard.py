@@ -25,6 +25,7 @@ from leyden.loggers.files import next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import private_directory, replacing
+from leyden.security.remote import is_url
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -66,10 +67,10 @@ class TensorBoardLogger(Logger):
         if not has_tensorboard():
             require("tensorboard", "TensorBoardLogger")
         self._save_dir = os.fspath(save_dir)
-        if "://" in self._save_dir:
+        if is_url(self._save_dir):
             raise SettingsError(
-                f"TensorBoardLogger(save_dir={self._save_dir!r}) is a remote address; it writes to local directories "
-                "only. Log to a local directory and copy it when the run is over."
+                f"TensorBoardLogger(save_dir={self._save_dir!r}) is a remote address, and files of TensorBoard "
+                "grow, which those of a store cannot. Log to a local directory, or use CSVLogger."
             )
         if unknown := kwargs.keys() - set(_WRITER_ARGUMENTS):
             raise SettingsError(

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from leyden.errors import FormatError, KeyStoreError
 from leyden.security.keys import Standing, home, standing
 from leyden.security.paths import lock, private_directory
+from leyden.security.remote import Place, Remote
 from leyden.wire import strict_json
 from leyden.wire.seal import Signer, usable
 
@@ -60,9 +61,9 @@ class _Line:
     signature: bytes
 
 
-def place(path: Path) -> str:
+def place(path: Place) -> str:
     """How a record names where a file lies: its directory may be reached by links, the file itself may be one."""
-    return str(path.parent.resolve() / path.name)
+    return str(path) if isinstance(path, Remote) else str(path.parent.resolve() / path.name)
 
 
 def note(run: str, entry: Entry, signer: Signer, environment: Mapping[str, str] = os.environ) -> None:
@@ -109,10 +110,12 @@ def read(run: str, environment: Mapping[str, str] = os.environ) -> list[Entry] |
     return entries
 
 
-def runs_at(path: Path, environment: Mapping[str, str] = os.environ) -> list[str]:
+def runs_at(path: Place, environment: Mapping[str, str] = os.environ) -> list[str]:
     """The runs that have written to this place, or beneath it where it is a directory."""
     quoted = strict_json.dumps(place(path)).encode()
-    beneath = strict_json.dumps(str(path.resolve() / "x")).encode()[:-2]
+    beneath = strict_json.dumps(str(path.child("x") if isinstance(path, Remote) else path.resolve() / "x")).encode()[
+        :-2
+    ]
     found = []
     for file in _records(environment):
         try:

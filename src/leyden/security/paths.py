@@ -8,8 +8,10 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO, Final, final
@@ -99,6 +101,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         _sync(handle)
 
 
+def private_temporary() -> BinaryIO:
+    """A file of this process alone, which has no name and is gone when it is closed."""
+    return tempfile.TemporaryFile(buffering=0)
+
+
+def write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write everything: a file without a buffer may take less at once than it was given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
 def relink(path: Path, target: str) -> None:
     """Put a symbolic link to ``target`` in the place of ``path``, at once. OSError where links cannot be made.
 
@@ -132,6 +146,14 @@ def relink(path: Path, target: str) -> None:
                 os.unlink(_at(path.parent, temporary, handle), dir_fd=handle)
             raise
         _sync(handle)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a directory with all that is in it; a link is deleted and what it points to is not."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+        return
+    path.unlink(missing_ok=True)
 
 
 def sweep(directory: Path) -> None:
