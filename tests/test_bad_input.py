@@ -26,6 +26,7 @@ from leyden.errors import (
     NoModelError,
     PathError,
     SettingsError,
+    TrustError,
 )
 
 
@@ -294,12 +295,17 @@ CHECKPOINTS = {
     "tampered": Case(
         lambda: resume(tampered(saving())), DigestError, "b.ckpt", "is not what was saved", "Use another copy"
     ),
-    "a pickle": Case(
+    "a pickle of weights": Case(
         lambda: (torch.save({"state_dict": {}}, "a.ckpt"), resume(Path("a.ckpt").read_bytes())),
-        FormatError,
-        "b.ckpt is not a checkpoint: it is a zip archive as torch.save",
-        "nothing was unpickled",
-        "The way out",
+        MismatchError,
+        "b.ckpt has weights and no training state",
+        "load_from_checkpoint()",
+    ),
+    "a pickle with an object": Case(
+        lambda: (torch.save({"state_dict": {}, "x": Tiny()}, "a.ckpt"), resume(Path("a.ckpt").read_bytes())),
+        TrustError,
+        "tests.tiny.Tiny at x (byte ",
+        "leyden convert OLD NEW --allow-class",
     ),
     "a directory": Case(lambda: fit_from("."), FormatError, ". is not a file", "name the file in it"),
     "no file": Case(lambda: fit_from("c.ckpt"), FileNotFoundError, "c.ckpt", "check the path"),

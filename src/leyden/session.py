@@ -345,7 +345,7 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
         s.state.become(saved_state(checkpoint, where))
         s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
         check_epochs(s.state, s.settings, where)
-        if from_start:
+        if from_start and s.resume.random is not None:
             restore_random_states(s.resume.random)
     s.module.zero_grad()  # gradients of an earlier run
     s.evaluation = assemble_evaluation(s.parts(), TrainerFn.VALIDATING, val_given, torch.no_grad, in_fit=True)

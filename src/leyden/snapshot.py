@@ -15,14 +15,14 @@ from leyden.api.callback import Callback
 from leyden.api.datamodule import DataModule
 from leyden.api.hparams import hyperparameters_for_checkpoint
 from leyden.api.module import Module
-from leyden.api.restore import fill_weights
+from leyden.api.restore import fill_weights, unrestored
 from leyden.checkpoint.like import check_optimizer, check_scheduler
 from leyden.core.metric_state import check_metrics, dump_metrics, metrics_in
 from leyden.core.metrics import Log
 from leyden.core.state import State
 from leyden.core.warnings import warn
-from leyden.data.position import Position
-from leyden.errors import FormatError, MismatchError
+from leyden.data.position import Position, Skipped
+from leyden.errors import FormatError, MismatchError, TrustError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.progress import loops_of
 from leyden.loop.run import Resume, Run
@@ -156,14 +156,20 @@ def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], w
     saved = checkpoint.get("callbacks", {})
     if not isinstance(saved, Mapping):
         raise FormatError(f"{where} is malformed: its 'callbacks' are no dictionary. Resume from another checkpoint.")
-    known = {callback.state_key for callback in callbacks}
+    states = {callback.state_key: state for callback in callbacks if (state := _state_of(callback, saved)) is not None}
+    known = {key for callback in callbacks for key in (callback.state_key, type(callback).__qualname__)}
     lost = [key for key in saved if key not in known]
     if lost:
         warn(
             f"{where} has the state of callbacks that this trainer does not have: {', '.join(map(str, lost))}. "
             "Add them to Trainer(callbacks=...) to go on as before."
         )
-    return dict(saved)
+    return states
+
+
+def _state_of(callback: Callback, saved: Mapping[str, Any]) -> Any:
+    """The state of a callback, which Lightning before 1.5 kept under its class alone."""
+    return saved.get(callback.state_key, saved.get(type(callback).__qualname__))
 
 
 def restore_callbacks(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> None:
@@ -171,10 +177,17 @@ def restore_callbacks(checkpoint: dict[str, Any], callbacks: Sequence[Callback],
 
     Raises:
         FormatError: a callback finds its state malformed.
+        TrustError: the state of one has an object, and the file is not known to be the user's.
     """
     states = callback_states(checkpoint, callbacks, where)
     for callback in callbacks:
         if (state := states.get(callback.state_key)) is not None:
+            if (lost := unrestored(state)) is not None:
+                raise TrustError(
+                    f"{where}: the state of {callback.state_key} has an object ({lost.name}), and it is not known that "
+                    "this file is yours, so nothing was made of it. Leave the callback out, or load the weights alone "
+                    "with load_from_checkpoint()."
+                )
             try:
                 callback.load_state_dict(state)
             except FormatError as error:
@@ -289,10 +302,11 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
     try:
         if not isinstance(rows, list) or not all(type(row) is int and row >= 0 for row in rows):
             raise FormatError("its numbers of validation rows are not a list of counts")
-        check_random_states(own["random"])
+        if own["random"] is not None:
+            check_random_states(own["random"])
         Log().load_state_dict(own["log"], metrics_in(module))
         check_metrics(own["metrics"], module)
-        if data is not None:
+        if data is not None and Skipped.read(data) is None:
             Position.read(data)
     except FormatError as error:
         raise FormatError(f"{where} is malformed: {error}") from None

@@ -205,13 +205,11 @@ def test_numpys_values_come_back_as_they_were(value, legacy):
     assert alike(load_legacy(saved([value], legacy)), [value])
 
 
-@LAYOUTS
-def test_an_attribute_dict_of_lightning_becomes_ours(legacy):
-    from lightning_fabric.utilities.data import AttributeDict as Theirs
-
-    found = load_legacy(saved(Theirs(lr=0.1), legacy))
+@pytest.mark.parametrize("module", ["lightning_fabric.utilities.data", "pytorch_lightning.utilities.parsing"])
+def test_an_attribute_dict_of_lightning_becomes_ours(module):
+    found = load_legacy(pickled(b"c%b\nAttributeDict\n)\x81X\x02\0\0\0lrK\x07s." % module.encode()))
     assert type(found) is AttributeDict
-    assert found == {"lr": 0.1}
+    assert found == {"lr": 7}
 
 
 def test_tensors_are_the_mapped_file_and_may_be_written_to(tmp_path):

@@ -16,7 +16,7 @@ from tests.checkpoint.same import same
 from leyden.checkpoint.enums import ENUMS, register_enum
 from leyden.checkpoint.load import load, load_weights, verify
 from leyden.checkpoint.save import save
-from leyden.errors import DigestError, EncodeError, FormatError
+from leyden.errors import DigestError, EncodeError, FormatError, TrustError
 
 TREE = {
     "epoch": 1,
@@ -135,15 +135,36 @@ class Evil:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_pickle_is_refused_with_the_way_out_and_never_opened(tmp_path, zipped):
+def test_a_pickle_is_read_as_data_and_what_it_would_run_is_refused(tmp_path, caplog, zipped):
     path = tmp_path / "lightning.ckpt"
-    torch.save({"state_dict": {"w": torch.ones(1)}, "x": Evil()}, path, _use_new_zipfile_serialization=zipped)
-    for reader in (load, load_weights, verify):
-        with pytest.raises(FormatError, match="(zip archive|is a pickle).*nothing was unpickled.*way out.*save_file"):
+    tree = {"state_dict": {"w": torch.ones(1)}, "pytorch-lightning_version": "2.6.6"}
+    torch.save(tree, path, _use_new_zipfile_serialization=zipped)
+    with caplog.at_level("INFO", "leyden"):
+        assert same(load(path), tree)
+    assert caplog.messages == [
+        f"{path} is a pickled file of Lightning 2.6.6. It was interpreted as data: nothing in it was run."
+    ]
+    torch.save(tree | {"x": Evil()}, path, _use_new_zipfile_serialization=zipped)
+    for reader in (load, load_weights):
+        with pytest.raises(TrustError, match=r"x names builtins\.setattr .* Nothing was run here"):
             reader(path)
-    with pytest.raises(FormatError, match="nothing was unpickled"):
+    with pytest.raises(FormatError, match="(zip archive|is a pickle).*nothing was unpickled.*way out.*leyden convert"):
+        verify(path)
+    with pytest.raises(FormatError, match="is a pickle, and not one of torch"):
         load(io.BytesIO(pickle.dumps(Evil())))
     assert not Evil.ran
+
+
+def test_weights_of_torch_are_read_by_name_and_a_list_is_no_checkpoint(tmp_path):
+    weights = {"w": torch.ones(2), "b": torch.zeros(1)}
+    torch.save(weights, tmp_path / "w.pt")
+    assert same(load_weights(tmp_path / "w.pt"), weights)
+    torch.save({"state_dict": weights}, tmp_path / "c.ckpt")
+    with pytest.raises(FormatError, match="is a checkpoint: it holds 'state_dict', which is no tensor"):
+        load_weights(tmp_path / "c.ckpt")
+    torch.save([torch.ones(1)], tmp_path / "l.pt")
+    with pytest.raises(FormatError, match="holds a list and is no checkpoint"):
+        load(tmp_path / "l.pt")
 
 
 def test_a_file_of_another_program_is_read_as_weights(tmp_path):

@@ -598,3 +598,63 @@ def test_a_further_limit_only_shortens():
     assert data.limited(3).sizes == [2, 3, 3]
     assert data.limited(inf).sizes == data.sizes
     assert data.limited(3).combined is data.combined
+
+
+# Of a position only the number of batches is known
+
+
+def skipped(batches, states=(), inside=True):
+    return {"inside": inside, "skipped": batches, "states": list(states)}
+
+
+@pytest.mark.parametrize("size", [5, inf])
+def test_a_number_of_batches_is_skipped_in_an_order_that_is_drawn_anew(size):
+    data = TrainData(DataLoader(torch.arange(5), shuffle=True), size)
+    torch.manual_seed(1)
+    whole = [int(batch) for _, batch, _ in data.batches(0, epoch=0)]
+    torch.manual_seed(1)
+    data.rewind(skipped(2), 2, epoch=0)
+    rest = list(data.batches(2, epoch=0))
+    assert [int(batch) for _, batch, _ in rest] == whole[2:]
+    assert [index for index, _, _ in rest] == [2, 3, 4]
+    assert [last for _, _, last in rest] == [False, False, True]
+
+
+@pytest.mark.parametrize("size", [3, inf])
+def test_an_epoch_whose_batches_are_over_gives_no_more_and_the_next_one_all(size):
+    data = TrainData(DataLoader(torch.arange(3)), size)
+    data.rewind(skipped(3, inside=False), 3, epoch=0)
+    assert list(data.batches(3, epoch=0)) == []
+    assert [int(batch) for _, batch, _ in data.batches(0, epoch=1)] == [0, 1, 2]
+
+
+def test_more_batches_than_there_are_cannot_be_skipped():
+    for size in (3, inf):
+        with pytest.raises(DataError, match="was made after 4 batches"):
+            TrainData(DataLoader(torch.arange(3)), size).rewind(skipped(4), 4, epoch=0)
+
+
+def test_a_loader_that_keeps_its_position_is_given_it_and_not_skipped():
+    data = TrainData(Remembering(5), 5)
+    data.rewind(skipped(2, [{"done": 2}]), 2, epoch=0)
+    assert [batch for _, batch, _ in data.batches(2, epoch=0)] == [2, 3, 4]
+
+
+class Remembering:
+    """Numbers from where it is told to begin."""
+
+    def __init__(self, count):
+        self.count, self.done = count, 0
+
+    def __iter__(self):
+        first, self.done = self.done, 0
+        return iter(range(first, self.count))
+
+    def __len__(self):
+        return self.count
+
+    def state_dict(self):
+        return {"done": self.done}
+
+    def load_state_dict(self, state):
+        self.done = state["done"]

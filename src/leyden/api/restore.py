@@ -138,7 +138,7 @@ def _build(
         given = {name: value for name, value in given.items() if name in names}
     _refuse_missing(cls, parameters, given, hparams, where)
     for name, value in given.items():
-        if (lost := _unrestored(value)) is not None:
+        if (lost := unrestored(value)) is not None:
             raise _strange(name, lost, cls, where)
     positional = [given.pop(one.name, one.default) for one in parameters if one.kind is Parameter.POSITIONAL_ONLY]
     return cls(*positional, **given)
@@ -155,7 +155,7 @@ def _updated(hparams: Mapping[str, Any], kwargs: Mapping[str, Any]) -> MutableMa
     return {name: value for name, value in hparams.items() if name not in (_CLASS_PATH, _INSTANTIATOR)} | dict(kwargs)
 
 
-def _unrestored(value: object) -> Unrestored | None:
+def unrestored(value: object) -> Unrestored | None:
     """The first object in a value that was not made, since its file is not known to be the user's."""
     match value:
         case Unrestored():
@@ -168,7 +168,7 @@ def _unrestored(value: object) -> Unrestored | None:
             members = value
         case _:
             return None
-    return next((lost for member in members if (lost := _unrestored(member)) is not None), None)
+    return next((lost for member in members if (lost := unrestored(member)) is not None), None)
 
 
 def _strange(name: str, lost: Unrestored, cls: type, where: str) -> TrustError:

@@ -178,7 +178,8 @@ def _states(path: Place) -> dict[Any, Any]:
         found = read(path, verify=False)
     except (CheckpointError, OSError):
         return {}
-    states = found.tree.get("callbacks") if is_proven(found.seal) else None
+    proven = found.seal is not None and is_proven(found.seal)
+    states = found.tree.get("callbacks") if proven else None
     return states if isinstance(states, dict) else {}
 
 

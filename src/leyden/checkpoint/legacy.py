@@ -5,6 +5,7 @@ What is not known to be data is not made.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, final
@@ -49,6 +50,17 @@ def load_legacy(
     """
     data, where = content(source, mapped)
     admit_pickled(where, resolve(policy))
+    return interpreted(data, where, map_location, describe, allow)
+
+
+def interpreted(
+    data: mmap.mmap | bytearray,
+    where: str,
+    map_location: MapLocation = None,
+    describe: Collection[str] = (),
+    allow: Collection[str] = (),
+) -> Any:
+    """What ``load_legacy`` answers, of bytes that may be read."""
     saved = open_saved(memoryview(data), where)
     strangers = _Strangers(where, saved, frozenset(describe), frozenset(allow))
     maker = Maker(data, saved, placing(map_location, where), where)

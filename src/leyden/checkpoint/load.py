@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import mmap
 import os
 from collections.abc import Collection
@@ -16,15 +17,18 @@ from leyden.checkpoint.adapters import adapters
 from leyden.checkpoint.content import Source, content
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.fill import Incompatible, fill
+from leyden.checkpoint.legacy import interpreted
+from leyden.checkpoint.lightning import CALLBACKS, DESCRIBED, as_checkpoint, version_of
 from leyden.checkpoint.objects import describing, restoring
 from leyden.checkpoint.placement import MapLocation, one_device
 from leyden.checkpoint.tensors import FROM_NATIVE, Fetch
 from leyden.checkpoint.trust import is_own
 from leyden.errors import FormatError
 from leyden.security.encryption import Encryption
-from leyden.security.policy import Policy, admit, resolve
+from leyden.security.policy import Policy, admit, admit_pickled, resolve
 from leyden.wire import envelope
 from leyden.wire.envelope import Envelope
+from leyden.wire.legacy.container import is_pickled
 from leyden.wire.origin import Origin
 from leyden.wire.safetensors import Entry
 from leyden.wire.seal import Seal
@@ -33,20 +37,22 @@ from leyden.wire.values import Adapter
 
 __all__ = ["Incompatible", "MapLocation", "Report", "Source", "fill", "load", "load_weights", "verify"]
 
+_log = logging.getLogger("leyden")
+
 
 @final
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint: its tree, its seal, and what it says of its origin."""
+    """A checkpoint: its tree, its seal, and what it says of its origin. Pickled files have neither of these."""
 
     tree: dict[str, Any]
-    seal: Seal
+    seal: Seal | None
     origin: Origin | None
 
     @property
-    def digest(self) -> str:
+    def digest(self) -> str | None:
         """That of the header, which covers all of the file."""
-        return self.seal.digest
+        return None if self.seal is None else self.seal.digest
 
 
 @final
@@ -74,6 +80,9 @@ def load(
     Objects of the program's own classes come back from files that are known to be the user's own, if their digests are
     verified. In any other file they are a TrustError, or ``Unrestored`` in the entries of the tree that ``describe``
     names.
+
+    Checkpoints of Lightning's and of torch.save are read too, by interpreting their pickle; they have no digests. What
+    older versions of Lightning called otherwise has its present name.
 
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
@@ -104,6 +113,8 @@ def read(
 ) -> Loaded:
     """What ``load`` answers, with what the file says of itself."""
     data, where = content(path, mapped, encryption)
+    if is_pickled(memoryview(data)):
+        return Loaded(_pickled_checkpoint(data, where, map_location, resolve(policy), describe), None, None)
     opened = _open(data, where, verify, policy)
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
@@ -123,19 +134,24 @@ def load_weights(
     policy: Policy | str | None = None,
     encryption: Encryption | None = None,
 ) -> dict[str, Tensor]:
-    """Tensors by name: what ``save_weights`` wrote, or any safetensors file, which then has no digests to verify."""
+    """Tensors by name: what ``save_weights`` wrote, or any safetensors file or file of torch.save, without digests."""
     data, where = content(path, mapped, encryption)
+    if is_pickled(memoryview(data)):
+        return _weights(_pickled_checkpoint(data, where, map_location, resolve(policy), ()), where)
     opened = _open(data, where, verify, policy)
     fetch = _fetch(data, opened, where, map_location)
     if opened.tree is None:
         return {name: tensor for name in opened.header.entries if (tensor := fetch(name)) is not None}
-    weights = _tree(data, opened, opened.tree, where, map_location, describing(where, ()))
-    for name, value in weights.items():
+    return _weights(_tree(data, opened, opened.tree, where, map_location, describing(where, ())), where)
+
+
+def _weights(tree: dict[str, Any], where: str) -> dict[str, Tensor]:
+    for name, value in tree.items():
         if not isinstance(value, Tensor):
             raise FormatError(
                 f"{where} is a checkpoint: it holds {name[:200]!r}, which is no tensor. Read it with load."
             )
-    return weights
+    return tree
 
 
 def verify(path: str | os.PathLike[str], *, encryption: Encryption | None = None) -> Report:
@@ -145,6 +161,22 @@ def verify(path: str | os.PathLike[str], *, encryption: Encryption | None = None
     if opened.seal is None:
         raise FormatError(f"{where} was not written by Leyden: it has no digests to compare with.")
     return Report(opened.seal.digest, len(opened.header.entries), len(data))
+
+
+def _pickled_checkpoint(
+    data: mmap.mmap | bytearray, where: str, map_location: MapLocation, policy: Policy, describe: Collection[str]
+) -> dict[str, Any]:
+    """A checkpoint of torch's or Lightning's. Where objects may be left out, so may those that callbacks have kept."""
+    admit_pickled(where, policy)
+    more = (*DESCRIBED, CALLBACKS) if describe else ()
+    tree = as_checkpoint(interpreted(data, where, map_location, (*describe, *more)), where)
+    version = version_of(tree)
+    _log.info(
+        "%s is a pickled file%s. It was interpreted as data: nothing in it was run.",
+        where,
+        "" if version is None else f" of Lightning {version}",
+    )
+    return tree
 
 
 def _open(data: mmap.mmap | bytearray, where: str, verify: bool, policy: Policy | str | None) -> Envelope:

@@ -76,11 +76,14 @@ class Store:
         return not self.policy.unproven and is_planted(path, self.encryption)
 
     def _go_on(self, found: Loaded) -> None:
-        origin = found.origin
-        if origin is None or not is_proven(found.seal):  # a stranger's file says nothing of a run of the user's
-            self.lineage = Lineage.after(found.digest)
+        origin, seal = found.origin, found.seal
+        if seal is None:  # a pickled file has no digest that could be named
+            self.lineage = Lineage.begins()
             return
-        self.lineage = Lineage.goes_on(origin, found.digest)
+        if origin is None or not is_proven(seal):  # a stranger's file says nothing of a run of the user's
+            self.lineage = Lineage.after(seal.digest)
+            return
+        self.lineage = Lineage.goes_on(origin, seal.digest)
         if self.data is not None and origin.data is not None and self.data != origin.data:
             warn(
                 "The data is not what the checkpoint was trained on: the digests of their manifests differ. "

@@ -17,6 +17,7 @@ from leyden.data.nested import can_be_iterated
 from leyden.data.position import (
     InLoader,
     Position,
+    Skipped,
     checked_states,
     draw_again,
     generators_of,
@@ -173,7 +174,14 @@ class TrainData:
             MismatchError: it is the position in other loaders.
             DataError: the loaders have fewer batches than were done.
         """
-        position, loaders = Position.read(saved), self.combined.flattened
+        skipped = Skipped.read(saved)
+        if skipped is None:
+            self._find_again(Position.read(saved), start, epoch)
+        else:
+            self._skip(skipped, epoch)
+
+    def _find_again(self, position: Position, start: int, epoch: int) -> None:
+        loaders = self.combined.flattened
         if len(position.loaders) != len(loaders):
             raise MismatchError(
                 f"the checkpoint was made with {len(position.loaders)} training loaders, but there are {len(loaders)}. "
@@ -210,6 +218,30 @@ class TrainData:
                 elif place.workers:
                     start_workers(loader)
         set_states(loaders, now)
+
+    def _skip(self, skipped: Skipped, epoch: int) -> None:
+        if skipped.states:
+            self.combined.load_state_dicts(skipped.states)
+        if not skipped.inside:
+            for loader in self.combined.flattened if skipped.states else ():
+                if has_state(loader):
+                    next(iter(loader), None)  # the state is that of an epoch which is over, and is used up by this
+            self.open(epoch)  # as Lightning does: it draws random numbers
+            self._iterator, self._ahead = iter(()), _END
+            return
+        self.open(epoch)
+        self._given = self._pulled_before = skipped.batches
+        if skipped.states:
+            return
+        for _ in range(skipped.batches):
+            if self.size < inf:
+                self._note_first()
+                taken = next(self._iterator, _END)
+            else:
+                taken = self._ahead
+                self._look_ahead()
+            if taken is _END:
+                raise _too_short(skipped.batches)
 
 
 def _found_again(loader: Any, place: InLoader, taken: int) -> Place:

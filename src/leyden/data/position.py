@@ -89,6 +89,22 @@ class Position(NamedTuple):
                 raise _malformed()
 
 
+class Skipped(NamedTuple):
+    """A position that is known by the number of batches alone: the order is drawn anew."""
+
+    inside: bool  # are there more batches of the epoch?
+    batches: int
+    states: list[Any]  # of the loaders that keep one
+
+    @classmethod
+    def read(cls, saved: object) -> Skipped | None:
+        match saved:
+            case {"inside": bool(inside), "skipped": int(batches), "states": list(states)} if batches >= 0:
+                return cls(inside, batches, states)
+            case _:
+                return None
+
+
 def _pulled(saved: object) -> int:
     match saved:
         case {"pulled": int(pulled)} if pulled >= 0:

@@ -272,4 +272,5 @@ def pick_up(run: Run) -> None:
     load_metrics(resume.metrics, run.validation.module)
     run.validation.rows[:] = resume.validation_rows
     run.data.rewind(resume.data, state.batch, state.epoch)
-    restore_random_states(resume.random)
+    if resume.random is not None:
+        restore_random_states(resume.random)

@@ -48,8 +48,8 @@ class Status:
 class Resume(NamedTuple):
     """What a checkpoint says about the point where a run goes on, beside its State."""
 
-    random: Mapping[str, Any]
-    data: Mapping[str, Any] | None  # None: made before training
+    random: Mapping[str, Any] | None  # None: nobody has kept them
+    data: Mapping[str, Any] | None  # None: made before training, or between two epochs by who kept no random states
     log: Mapping[str, Any]
     validation_rows: list[int]
     metrics: Mapping[str, Any]

@@ -123,9 +123,8 @@ def header_length(data: memoryview, where: str) -> int:
 def _kind(data: memoryview) -> str:
     start = bytes(data[:4])
     pickled = (
-        "which can run code when it is opened. Leyden did not open it: nothing was unpickled. The way out, if you "
-        "trust its origin: load it with the program that wrote it (PyTorch Lightning, torch.load), write the tensors "
-        "of its state_dict with safetensors.torch.save_file, and read that file with load_weights."
+        "which can run code when it is opened. Leyden did not open it: nothing was unpickled. The way out: leyden "
+        "convert OLD NEW, which interprets the pickle and never runs it."
     )
     if start in (b"PK\x03\x04", b"PK\x05\x06"):
         return f"it is a zip archive as torch.save and PyTorch Lightning write them, with a pickle inside, {pickled}"
