@@ -97,7 +97,7 @@ def test_a_training_state_of_another_format_is_refused_with_both_formats(checkpo
     checkpoint["leyden"]["format"] = number
     message = refused(MismatchError, lambda: saved_state(checkpoint, "a.ckpt"))
     assert f"format {number!r}" in message
-    assert "reads format 1" in message
+    assert "reads format 2" in message
 
 
 @pytest.mark.parametrize("name", ["state", "random", "data", "log", "validation_rows"])

@@ -19,16 +19,16 @@ from leyden.api.restore import fill_weights, unrestored
 from leyden.checkpoint.like import check_optimizer, check_scheduler
 from leyden.core.metric_state import check_metrics, dump_metrics, metrics_in
 from leyden.core.metrics import Log
-from leyden.core.state import State
+from leyden.core.state import FORMAT, State
+from leyden.core.turns import is_rest
 from leyden.core.warnings import warn
-from leyden.data.position import Position, Skipped
+from leyden.data.position import Position, Skipped, Standing
 from leyden.errors import FormatError, MismatchError, TrustError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.progress import loops_of
-from leyden.loop.run import Resume, Run
+from leyden.loop.run import Resume, Run, standing
 from leyden.runtime.seed import check_random_states, random_states
 
-FORMAT = 1
 SCALER = "MixedPrecision"  # Lightning's key for the state of the loss scaler
 
 
@@ -71,6 +71,9 @@ def in_training(run: Run, module: Module) -> dict[str, Any]:
         "log": run.log.state_dict(metrics_in(module)) if before is None else before.log,
         "validation_rows": list(run.validation.rows if before is None else before.rows),
         "metrics": dump_metrics(module) if before is None else before.metrics,
+        "evaluated": run.log.evaluated(metrics_in(module)) if before is None else [],
+        "validation": standing(run.validation) if before is None else before.loaders,
+        "rest": None if run.log.rest is None or before is not None else run.log.rest.state_dict(),
         "gradients": gradients_of_window(run, module),
     }
 
@@ -91,6 +94,9 @@ def before_training(state: State, log: Log, random: Mapping[str, Any] | None) ->
         "log": log.state_dict(),
         "validation_rows": [],
         "metrics": {},
+        "evaluated": [],
+        "validation": None,
+        "rest": None,
         "gradients": {},
     }
 
@@ -306,20 +312,38 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
             check_random_states(own["random"])
         Log().load_state_dict(own["log"], metrics_in(module))
         check_metrics(own["metrics"], module)
+        evaluated = own["evaluated"]
+        if not isinstance(evaluated, list) or not all(isinstance(name, str) for name in evaluated):
+            raise FormatError("its metric objects of a validation are not a list of names")
+        if not is_rest(own["rest"]):
+            raise FormatError("who is still to be called in a hook is not said by names")
         if data is not None and Skipped.read(data) is None:
             Position.read(data)
+        validation = Standing.read(own["validation"])
     except FormatError as error:
         raise FormatError(f"{where} is malformed: {error}") from None
     except MismatchError as error:
         raise MismatchError(f"{where} was made with another model: {error}") from None
     _gradients(checkpoint, module, where)
-    return Resume(own["random"], data, own["log"], rows, own["metrics"], passed_on(checkpoint))
+    return Resume(
+        random=own["random"],
+        data=data,
+        log=own["log"],
+        validation_rows=rows,
+        metrics=own["metrics"],
+        evaluated=evaluated,
+        validation=validation,
+        rest=own["rest"],
+        saved=passed_on(checkpoint),
+    )
 
 
 _REFUSALS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
 _PASSED_ON = ("epoch", "global_step", "loops", "optimizer_states", "lr_schedulers", SCALER, "leyden")
-_TRAINING_STATE = {"state", "random", "data", "log", "validation_rows", "metrics"}
+_TRAINING_STATE = {
+    *("state", "random", "data", "log", "validation_rows", "metrics", "evaluated", "validation", "rest"),
+}
 
 
 def _training_state(checkpoint: Mapping[str, Any], where: str) -> Mapping[str, Any]:

@@ -135,13 +135,18 @@ class EvaluationSource:
         self._pulls = pulls
 
     def __call__(self, renew: bool = True) -> EvaluationData:
-        state = self._state
-        due = self._every > 0 and (state.val_asked == 0 or state.epoch + 1 - state.val_asked >= self._every)
-        if self.loaded is None or (renew and due):
+        due = renew and self.due
+        if self.loaded is None or due:
             self.loaded = self._load()
-        if renew and due:
-            state.val_asked = state.epoch + 1
+        if due:
+            self._state.val_asked = self._state.epoch + 1
         return self.loaded
+
+    @property
+    def due(self) -> bool:
+        """Will the next call that may renew them ask for the loaders anew?"""
+        state = self._state
+        return self._every > 0 and (state.val_asked == 0 or state.epoch + 1 - state.val_asked >= self._every)
 
     def ready(self) -> None:
         """Have the loaders before the first validation; they are those of its epoch."""

@@ -30,7 +30,7 @@ class Scope:
     """Stands where the log stands: it is told which hook runs."""
 
     def __init__(self) -> None:
-        self.hook = None
+        self.hook = self.rest = None
 
 
 class Listener(Callback):

@@ -38,6 +38,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "order": ("in order", "shuffled", "own generator"),
     "accumulation": ("1", "3"),
     "scheduler": ("none", "step", "epoch", "plateau by step", "plateau by epoch"),
+    "validation order": ("in order", "own generator", "persistent workers"),
     "validation": ("at the end", "inside", "across epochs", "by time", "none"),
     "optimization": ("automatic", "own step", "manual"),
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
@@ -159,6 +160,17 @@ def training_loader(case: Case) -> Any:
             return L.data.CombinedLoader({"a": rows(noisy=True), "b": [short]}, "max_size_cycle")
 
 
+def validation_loader(case: Case) -> DataLoader[torch.Tensor]:
+    match case["validation order"]:
+        case "in order":
+            return DataLoader(Rows(noisy=True), 5)
+        case "own generator":
+            return DataLoader(Rows(noisy=True), 5, shuffle=True, generator=torch.Generator().manual_seed(8))
+        case _:
+            how: dict[str, Any] = {"persistent_workers": True, "multiprocessing_context": "fork"}
+            return DataLoader(Rows(noisy=False), 5, shuffle=True, num_workers=1, **how)
+
+
 def end_workers(loader: Any) -> None:
     """Persistent workers live as long as their loader, and the garbage collector is in no hurry."""
     loaders = loader.flattened if isinstance(loader, L.data.CombinedLoader) else [loader]
@@ -182,7 +194,9 @@ class Model(L.Module):
         self.automatic_optimization = case["optimization"] != "manual"
         self.first = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(float(case["dropout"])))
         self.second = nn.Linear(4, 1)
-        self.mean = torchmetrics.MeanMetric()
+        self.mean, self.worst = torchmetrics.MeanMetric(), torchmetrics.MaxMetric()
+        self.register_buffer("average", torch.zeros(4, 3))
+        self.register_buffer("counts", torch.zeros(2))
         if case["optimization"] == "own step":
             self.optimizer_step = self.own_step  # type: ignore[method-assign]
 
@@ -214,7 +228,19 @@ class Model(L.Module):
         return None
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.log("val", self.loss(batch) + torch.rand(()), on_step=True, on_epoch=True, batch_size=1)
+        loss = self.loss(batch) + torch.rand(())
+        self.log("val", loss, on_step=True, on_epoch=True, batch_size=1)
+        self.worst.update(loss)
+        self.log("worst", self.worst, on_step=False, on_epoch=True)
+
+    def on_train_epoch_start(self) -> None:
+        self.counts[0] += torch.rand(())
+        self.log("begun", self.counts[0])
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.average.lerp_(self.first[0].weight.detach(), 0.1)
+        self.counts[1] += batch_idx
+        self.log("average", self.average.mean(), on_epoch=True, batch_size=1)
 
     def configure_optimizers(self) -> Any:
         if not self.automatic_optimization:
@@ -402,9 +428,10 @@ def fit(case: Case, folder: Path, seed: int, recorder: Recorder, ckpt_path: Path
         if case["time"] == "limited":  # the Timer stands last, and a save comes after it
             trainer.callbacks.sort(key=lambda callback: callback is recorder)
         model = Model(case, clock)
-        loader = training_loader(case)
-        trainer.fit(model, loader, DataLoader(Rows(noisy=True), 5), ckpt_path=ckpt_path)
+        loader, validating = training_loader(case), validation_loader(case)
+        trainer.fit(model, loader, validating, ckpt_path=ckpt_path)
         end_workers(loader)
+        end_workers(validating)
         states = [optimizer.state_dict() for optimizer in trainer.optimizers]
         states += [config.scheduler.state_dict() for config in trainer.lr_scheduler_configs]
         states += [callback.state_dict() for callback in average]
@@ -504,10 +531,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--strength", type=int, default=2, help="dimensions of which all combinations occur")
     parser.add_argument("--first", type=int, default=0, help="number of the case to begin with")
+    parser.add_argument("--count", type=int, help="of the cases to run from there; left out, all")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     cases, saved, resumed, start = covering(DIMENSIONS, given.strength, given.seed), 0, 0, time.monotonic()
-    for number, case in enumerate(cases[given.first :], given.first):
+    chosen = cases[given.first :][: given.count]
+    for number, case in enumerate(chosen, given.first):
         print(f"{number + 1}/{len(cases)}", ", ".join(f"{name}: {value}" for name, value in case.items()), flush=True)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -522,7 +551,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             saved += len(saves)
             print(f"  so far {saved} saves, {resumed} resumed runs", flush=True)
     seconds = time.monotonic() - start
-    print(f"{len(cases)} runs, {saved} saves, {resumed} resumed runs, all alike, in {seconds:.0f} s")
+    print(f"{len(chosen)} runs, {saved} saves, {resumed} resumed runs, all alike, in {seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tests.loop.resume_matrix import (
     fit_and_save,
 )
 
-SAMPLE = covering(DIMENSIONS, strength=2, seed=1)
+SAMPLE = covering(DIMENSIONS, strength=2, seed=5)
 
 
 @pytest.mark.slow

@@ -30,6 +30,13 @@ class Callback:
     saves: ClassVar[bool] = False
     """True for callbacks that save checkpoints: they are last in the list."""
 
+    catches_up: ClassVar[bool] = False
+    """True for callbacks whose ``on_validation_end`` and ``on_train_epoch_end`` need nothing that only memory has.
+
+    Where another callback saved in one of these hooks before it was this one's turn, a run that goes on from there
+    calls it first of all.
+    """
+
     _attached: Attached | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:

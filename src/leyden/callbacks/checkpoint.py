@@ -12,3 +12,4 @@ class Checkpoint(Callback):
 
     monitors: ClassVar[bool] = True
     saves: ClassVar[bool] = True
+    catches_up: ClassVar[bool] = True

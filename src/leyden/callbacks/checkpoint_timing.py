@@ -34,9 +34,9 @@ class Timing:
     def __post_init__(self) -> None:
         self.by_batch = self.steps > 0 or self.interval is not None
 
-    def start(self, step: int, now: float, metric: str | None) -> None:
-        """Training begins, or goes on."""
-        self.first_step = self.seen_step = step
+    def start(self, step: int, now: float, metric: str | None, seen_step: int | None = None) -> None:
+        """Training begins, or goes on from a checkpoint that was made when ``seen_step`` was as it was."""
+        self.first_step, self.seen_step = step, step if seen_step is None else seen_step
         self.since, self.metric, self.validated = now, metric, False
 
     def after_batch(self, trainer: Trainer, saved_step: int, now: float) -> bool:

@@ -54,6 +54,7 @@ class EarlyStopping(Callback):
     """
 
     monitors: ClassVar[bool] = True
+    catches_up: ClassVar[bool] = True
 
     mode_dict: ClassVar[dict[str, Callable[..., Tensor]]] = {"min": torch.lt, "max": torch.gt}
     order_dict: ClassVar[dict[str, str]] = {"min": "<", "max": ">"}

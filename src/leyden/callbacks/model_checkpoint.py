@@ -108,6 +108,7 @@ class ModelCheckpoint(KeptCheckpoints):
             after_training_epoch=save_on_train_epoch_end,
         )
         self._base: Place = Path.cwd()  # the trainer's root, to which dirpath is relative in a file
+        self._seen_step: int | None = None  # as it was when the checkpoint was made that this run goes on from
         self._resumed: Place | None = None
         self._named: Place | None = None  # the same, where it is a link
         self._leaving: list[str] = []  # what the run from which this one goes on had replaced, and perhaps not deleted
@@ -134,7 +135,7 @@ class ModelCheckpoint(KeptCheckpoints):
             self.dirpath = default_directory(trainer)
         root = trainer.settings.default_root_dir
         self._base = root.resolve() if isinstance(root, Path) else root
-        self._resumed = self._named = None
+        self._resumed = self._named = self._seen_step = None
         if stage != "fit":
             return
         self._redone, self._leaving, self._nonce = {}, [], secrets.token_hex(8)
@@ -146,7 +147,8 @@ class ModelCheckpoint(KeptCheckpoints):
             self._files.keep(self._resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:
-        self._timing.start(trainer.global_step, monotonic(), self.monitor if self.save_top_k != 0 else None)
+        ranked_by = self.monitor if self.save_top_k != 0 else None
+        self._timing.start(trainer.global_step, monotonic(), ranked_by, self._seen_step)
         self._last_checkpoint_saved, self._warned = "", False
         self._tidy(trainer)
         fresh = self.save_top_k != 0 and self._resumed is None and not trainer.fast_dev_run
@@ -248,6 +250,7 @@ class ModelCheckpoint(KeptCheckpoints):
             **standing.moved(files.name)._asdict(),
             "leyden": {
                 "saved_step": self._saved_step,
+                "seen_step": self._timing.seen_step,
                 "awaits_metric": self._timing.awaits_metric,
                 **replace(journal, leaving=leaving).state_dict(),
                 "digests": files.digests([*map(files.name, known), *leaving]),
@@ -264,6 +267,8 @@ class ModelCheckpoint(KeptCheckpoints):
         ours = saved.part("leyden")
         journal, saved_step = read_journal(ours), ours.count("saved_step", 0)
         awaits_metric = ours.flag("awaits_metric", False)
+        seen_step = ours.count("seen_step", 0) if "seen_step" in ours else None
+        self._seen_step = seen_step
         if not self._take(saved, journal, self._resumed):
             return
         self._saved_step, self._timing.awaits_metric = saved_step, awaits_metric

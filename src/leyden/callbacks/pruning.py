@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from torch import Tensor, nn
 from torch.nn.utils import prune
@@ -67,6 +67,8 @@ class ModelPruning(Callback):
         verbose: 1 logs how much is pruned in all, 2 for each parameter, too.
         prune_on_train_epoch_end: False prunes after validation.
     """
+
+    catches_up: ClassVar[bool] = True
 
     PARAMETER_NAMES = ("weight", "bias")
 

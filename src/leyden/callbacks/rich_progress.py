@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from leyden.callbacks.progress_bar import ProgressBar, print_plainly
 from leyden.core.packages import require
@@ -52,6 +52,8 @@ class RichProgressBar(ProgressBar):
         theme: styles and the format of numbers.
         console_kwargs: arguments for ``rich.console.Console``.
     """
+
+    catches_up: ClassVar[bool] = True
 
     def __init__(
         self,

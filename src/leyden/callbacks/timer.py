@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from leyden.api.callback import Callback
 from leyden.callbacks.saved_state import SavedState
@@ -37,6 +37,8 @@ class Timer(Callback):
         interval: look at the time after each batch ("step") or at the end of each epoch ("epoch").
         verbose: log when the limit is reached.
     """
+
+    catches_up: ClassVar[bool] = True
 
     def __init__(self, duration: Duration | None = None, interval: str = Interval.step, verbose: bool = True) -> None:
         if interval not in tuple(Interval):

@@ -6,7 +6,7 @@ import os
 import sys
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeGuard, final
+from typing import TYPE_CHECKING, Any, ClassVar, TypeGuard, final
 
 from leyden.callbacks.progress_bar import ProgressBar
 from leyden.callbacks.tqdm_bar import Tqdm
@@ -48,6 +48,8 @@ class TQDMProgressBar(ProgressBar):
         process_position: lines to leave free above, where several programs share a terminal.
         leave: keep the bar of each epoch on the screen.
     """
+
+    catches_up: ClassVar[bool] = True
 
     BAR_FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
 
@@ -228,7 +230,9 @@ class TQDMProgressBar(ProgressBar):
             self._draw_training(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: Module) -> None:
-        self.val_progress_bar.close()
+        if self._val_progress_bar is None:  # a run that goes on behind a validation
+            return
+        self._val_progress_bar.close()
         self.reset_dataloader_idx_tracker()
         bar = self._train_progress_bar
         if bar is not None and self._shows(bar) and trainer.state.fn == TrainerFn.FITTING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -42,6 +42,8 @@ class WeightAveraging(Callback):
         kwargs: arguments of ``torch.optim.swa_utils.AveragedModel``, such as ``avg_fn``. Without one all weights that
             go into the average count the same.
     """
+
+    catches_up: ClassVar[bool] = True
 
     def __init__(self, device: torch.device | str | int | None = None, use_buffers: bool = True, **kwargs: Any) -> None:
         self._device = device

@@ -14,12 +14,11 @@ from packaging.version import InvalidVersion, Version
 
 from leyden.checkpoint.objects import Unrestored
 from leyden.core.metrics import Log
-from leyden.core.state import At, State
+from leyden.core.state import FORMAT, At, State
 from leyden.errors import FormatError
 
 DESCRIBED: Final = ("hparams", "module_arguments")  # what "hyper_parameters" were called
 CALLBACKS: Final = "callbacks"
-_FORMAT: Final = 1
 _SCALERS: Final = ("MixedPrecisionPlugin", "NativeMixedPrecisionPlugin", "native_amp_scaling_state")
 _OPTIMIZERS: Final = (  # automatic and manual, by the names of their loops in 2.x, 1.9 and before
     ("epoch_loop.automatic_optimization.optim_progress", "optimizer", "step"),
@@ -83,13 +82,16 @@ def _training_state(checkpoint: Mapping[str, Any], where: str) -> dict[str, Any]
         log |= {"epoch": [], "batches_over": False}
     position = {"inside": state.at == "batch", "skipped": state.batch, "states": counts.loader_states()}
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "state": state.state_dict(),
         "random": None,
         "data": None if state.at == "epoch_start" else position,
         "log": log,
         "validation_rows": [],
         "metrics": {},
+        "evaluated": [],
+        "validation": None,
+        "rest": None,
         "gradients": {},
     }
 

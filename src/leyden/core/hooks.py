@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, final
 
 from typing_extensions import Self
 
-Hook = Callable[..., Any]
+from leyden.core.turns import TURNS, Hook, Listener, TurnScope, in_turn
 
 # Heard by callbacks, with (trainer, module, …), and by the module, with the rest.
 SHARED_HOOKS = (
@@ -48,10 +48,8 @@ CALLBACK_HOOKS = frozenset((*SHARED_HOOKS, *EVALUATION_HOOKS, *CALLBACK_ONLY_HOO
 MODULE_HOOKS = frozenset((*SHARED_HOOKS, *EVALUATION_HOOKS, *MODULE_ONLY_HOOKS))
 
 
-class LogScope(Protocol):
+class LogScope(TurnScope, Protocol):
     """What the chain tells about the hook that is running, so that ``self.log`` knows where it stands."""
-
-    hook: str | None
 
 
 class Attached(NamedTuple):
@@ -113,6 +111,7 @@ class Hooks:
         self.validation = EvaluationHooks()
         self.test = EvaluationHooks()
         self.predict = EvaluationHooks()
+        self.turns: dict[str, list[Listener]] = {name: [] for name in TURNS}
 
     def build(
         self,
@@ -144,19 +143,18 @@ class Hooks:
             return getattr(module, name) if overrides(module, originals.module, name) else None
 
         for name in SHARED_HOOKS:
-            setattr(self, name, chain(name, heard(name, callbacks), answered(name), [], log))
+            if name not in TURNS:
+                setattr(self, name, chain(name, heard(name, callbacks), answered(name), [], log))
         for name in CALLBACK_ONLY_HOOKS:
             setattr(self, name, chain(name, heard(name, callbacks), None, [], log))
-        name = "on_train_epoch_end"
-        early = heard(name, [c for c in callbacks if c.monitors is not True])
-        late = heard(name, [c for c in callbacks if c.monitors is True])
-        self.on_train_epoch_end = chain(name, early, answered(name), late, log)
+        self._build_turns(callbacks, module, trainer, originals, log)
         name = "on_validation_model_zero_grad"
         self.on_validation_model_zero_grad = chain(name, [], getattr(module, name), [], log)
         for kind, hooks in (("validation", self.validation), ("test", self.test), ("predict", self.predict)):
             for event in EVALUATION_EVENTS:
                 name = f"on_{kind}_{event}"
-                setattr(hooks, event, chain(name, heard(name, callbacks), answered(name), [], log))
+                if name not in TURNS:
+                    setattr(hooks, event, chain(name, heard(name, callbacks), answered(name), [], log))
             hooks.model_eval = answered(f"on_{kind}_model_eval")
             hooks.model_train = answered(f"on_{kind}_model_train") if kind != "predict" else None
             if kind in pulled:
@@ -164,6 +162,29 @@ class Hooks:
         if "train" in pulled:
             self.on_train_batch_start = of_pulled(self.on_train_batch_start, 0)
             self.on_train_batch_end = of_pulled(self.on_train_batch_end, 1)
+
+    def _build_turns(
+        self, callbacks: Sequence[Any], module: Any, trainer: Any, originals: Originals, log: LogScope
+    ) -> None:
+        """The hooks in the middle of which a run can be resumed."""
+
+        def hearing(name: str, listeners: Sequence[Any]) -> list[Listener]:
+            found = [c for c in listeners if overrides(c, originals.callback, name)]
+            return [Listener(c, partial(getattr(c, name), trainer, module)) for c in found]
+
+        def built(name: str) -> Hook:
+            listeners = self.turns[name]
+            return in_turn(name, listeners, log) if listeners else nobody
+
+        for name in TURNS:
+            late = [c for c in callbacks if c.monitors is True] if name == "on_train_epoch_end" else []
+            early = [c for c in callbacks if not any(c is one for one in late)]
+            own = [Listener(None, getattr(module, name))] if overrides(module, originals.module, name) else []
+            self.turns[name] = [*hearing(name, early), *own, *hearing(name, late)]
+        self.on_train_epoch_start = built("on_train_epoch_start")
+        self.on_train_batch_end = built("on_train_batch_end")
+        self.on_train_epoch_end = built("on_train_epoch_end")
+        self.validation.end = built("on_validation_end")
 
 
 class Originals(NamedTuple):

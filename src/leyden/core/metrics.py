@@ -16,6 +16,7 @@ from leyden.core.log_state import dump_slots, load_slots
 from leyden.core.published import Published
 from leyden.core.slots import Flags, Key, Metric, Slot, is_metric, is_metric_collection
 from leyden.core.stage import RunningStage
+from leyden.core.turns import Rest
 from leyden.errors import FormatError, LogError
 
 
@@ -31,6 +32,7 @@ class Log:
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.hook: str | None = None
+        self.rest: Rest | None = None  # who is still to be called in the hook that is running, or was ended by an error
         self.device = device if device is not None else torch.device("cpu")
         self._boards: list[Board] = []
         self._slots: dict[Key, Slot] = {}
@@ -192,6 +194,7 @@ class Log:
         self._no_batch()
         self._published.clear()
         self._results = []
+        self.rest = None
 
     def _no_batch(self) -> None:
         board = self._boards[-1] if self._boards else None
@@ -249,8 +252,15 @@ class Log:
         return {
             "published": self._published.state_dict(),
             "epoch": None if board is None else dump_slots(board.slots[0], metrics),
+            "begun": board is not None and board.begun,
             "batches_over": board is not None and board.batches_over,
         }
+
+    def evaluated(self, metrics: Mapping[str, Metric]) -> list[str]:
+        """Of metric objects by name, those that an evaluation has logged which is not closed yet: that resets them."""
+        boards = [board for board in self._boards if board.stage is not RunningStage.TRAINING]
+        logged = {id(slot.metric) for board in boards for slot in board.all()}
+        return [name for name, metric in metrics.items() if id(metric) in logged]
 
     def load_state_dict(self, state: Mapping[str, Any], metrics: Mapping[str, Metric] = MappingProxyType({})) -> None:
         """Go on where ``state_dict`` was taken, inside the same epoch if one was open.
@@ -262,17 +272,18 @@ class Log:
         Raises:
             FormatError: an entry is missing, unknown or malformed; nothing is changed then.
         """
-        _expect_entries(state, ("published", "epoch", "batches_over"), "The state of the logged values")
+        _expect_entries(state, ("published", "epoch", "begun", "batches_over"), "The state of the logged values")
         _expect_entries(state["published"], Published.__slots__, "Its entry 'published'")
-        if not isinstance(state["batches_over"], bool):
-            raise FormatError("The state of the logged values has no bool under 'batches_over'.")
+        for name in ("begun", "batches_over"):
+            if not isinstance(state[name], bool):
+                raise FormatError(f"The state of the logged values has no bool under {name!r}.")
         slots = None if state["epoch"] is None else load_slots(state["epoch"], metrics)
         self._published.load_state_dict(state["published"])
         self._boards.clear()
         if slots is not None:
             board = Board(RunningStage.TRAINING, 1)
             board.slots = [slots]
-            board.begun = True
+            board.begun = state["begun"]
             board.batches_over = state["batches_over"]
             self._boards.append(board)
         self._no_batch()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, final, get_args
+from typing import Any, Final, Literal, final, get_args
 
 from leyden.errors import FormatError
+
+FORMAT: Final = 2  # of what a checkpoint says of the run under the key "leyden"
 
 At = Literal["epoch_start", "batch", "batch_end", "validate", "validated", "epoch_end"]
 """Where a resumed run goes on: before an epoch; before its next batch; after a batch was counted, with its row and its

@@ -18,6 +18,7 @@ from leyden.data.position import (
     InLoader,
     Position,
     Skipped,
+    Standing,
     checked_states,
     draw_again,
     generators_of,
@@ -68,6 +69,11 @@ class TrainData:
     def loader(self) -> Any:
         """The loader, or the collection of them, as the program made it."""
         return self.combined.iterables
+
+    @property
+    def pulls(self) -> bool:
+        """Does the step take its batches itself?"""
+        return self._pulls
 
     def open(self, epoch: int) -> None:
         """Make the iterator of an epoch. Random numbers are drawn here, so the moment matters for reproducing a run."""
@@ -296,6 +302,14 @@ class EvaluationData:
     def streams(self) -> int:
         """How many loaders the steps can tell apart; side by side, they are one."""
         return len(self.sizes) if self.combined.mode == "sequential" else 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the loaders keep from one pass to the next."""
+        return Standing.of(self.combined.flattened)._asdict()
+
+    def load_state_dict(self, saved: Standing) -> None:
+        """Go on with what ``state_dict`` gave."""
+        saved.restore(self.combined.flattened)
 
     def noting_samples(self) -> EvaluationData:
         """The same batches, with what tells of which samples they are made, unless the step takes them itself."""

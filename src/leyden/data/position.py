@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from leyden._torch import workers_run
+from leyden.core.warnings import warn
 from leyden.errors import FormatError, MismatchError
 from leyden.runtime.seed import generator_state, random_states, restore_random_states
 
@@ -113,6 +114,56 @@ def _pulled(saved: object) -> int:
             raise _malformed()
         case _:
             return 0
+
+
+class Standing(NamedTuple):
+    """What the loaders of a validation keep from one pass to the next."""
+
+    generators: list[object]  # their random states
+    workers: list[object]  # of each loader, whether its worker processes run already
+
+    @classmethod
+    def of(cls, loaders: list[Any]) -> Standing:
+        states: list[object] = [generator.get_state() for generator in generators_of(loaders)]
+        return cls(states, [workers_run(loader) for loader in loaders])
+
+    @classmethod
+    def read(cls, saved: object) -> Standing | None:
+        """Find out whether it is well formed.
+
+        Raises:
+            FormatError: it is not.
+        """
+        match saved:
+            case None:
+                return None
+            case {"generators": list(generators), "workers": list(workers)} if all(
+                type(run) is bool for run in workers
+            ):
+                return cls(generators, workers)
+            case _:
+                raise FormatError("the saved state of the validation loaders is malformed")
+
+    def restore(self, loaders: list[Any]) -> None:
+        """Let loaders go on in the same way; other ones begin as they are, which is reported.
+
+        Raises:
+            FormatError: the state of a generator is malformed; nothing is changed then.
+        """
+        generators = generators_of(loaders)
+        if (len(generators), len(loaders)) != (len(self.generators), len(self.workers)):
+            warn(
+                f"the checkpoint was made with {len(self.workers)} validation loaders that have {len(self.generators)} "
+                f"random generators, and this run has {len(loaders)} with {len(generators)}, so what they draw begins "
+                "anew."
+            )
+            return
+        pairs = zip(generators, self.generators, strict=True)
+        states = [generator_state(state, str(generator.device)) for generator, state in pairs]
+        for loader, run in zip(loaders, self.workers, strict=True):
+            if run:
+                start_workers(loader)
+        set_states(loaders, states)
 
 
 def random_of(loader: Any) -> dict[str, Any]:

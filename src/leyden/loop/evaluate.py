@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from leyden.core.hooks import Hook
 from leyden.core.metrics import floats
+from leyden.core.turns import Hook
 from leyden.data.pulled import NoBatchError
 from leyden.loop.run import Evaluation
 

@@ -13,15 +13,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from leyden.core.described import described
-from leyden.core.metric_state import dump_metrics, load_metrics, metrics_in
+from leyden.core.metric_state import dump_metrics, metrics_in
 from leyden.core.stage import RunningStage
 from leyden.core.warnings import warn
 from leyden.data.pulled import NoBatchError
 from leyden.errors import ModuleError
 from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
-from leyden.loop.run import Before, Run
-from leyden.runtime.seed import random_states, restore_random_states
+from leyden.loop.resume import pick_up
+from leyden.loop.run import Before, Run, standing
+from leyden.runtime.seed import random_states
 from leyden.runtime.signals import Terminated
 
 
@@ -107,8 +108,13 @@ def train_batches(run: Run) -> None:
 def validate(run: Run, index: int) -> None:
     """The validation inside training, after batch ``index``."""
     validation = run.validation
-    log = run.log.state_dict(metrics_in(validation.module))
-    run.before_validation = Before(random_states(), list(validation.rows), log, dump_metrics(validation.module))
+    run.before_validation = Before(
+        random_states(),
+        list(validation.rows),
+        run.log.state_dict(metrics_in(validation.module)),
+        dump_metrics(validation.module),
+        standing(validation),
+    )
     run.status.stage = RunningStage.VALIDATING
     if run.plan.closes_window(index, run.state.last):  # else: the gradients of an open window are still needed
         run.hooks.on_validation_model_zero_grad()
@@ -257,20 +263,3 @@ def problem_with(loss: Tensor) -> str | None:
             f"training_step() returned a loss of shape {tuple(loss.shape)}, which is not one number. Return its mean."
         )
     return None
-
-
-def pick_up(run: Run) -> None:
-    """Stand exactly where the checkpoint was made: in the data, in the metrics so far, in the random numbers."""
-    resume, state = run.resume, run.state
-    assert resume is not None
-    run.resume = None
-    if resume.data is None:  # made before training: the random numbers were restored there
-        return
-    if state.at != "epoch_start":
-        run.log.open(RunningStage.TRAINING)
-    run.log.load_state_dict(resume.log, metrics_in(run.validation.module))
-    load_metrics(resume.metrics, run.validation.module)
-    run.validation.rows[:] = resume.validation_rows
-    run.data.rewind(resume.data, state.batch, state.epoch)
-    if resume.random is not None:
-        restore_random_states(resume.random)

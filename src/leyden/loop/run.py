@@ -17,6 +17,7 @@ from leyden.core.plan import Plan
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
 from leyden.core.state import State
 from leyden.data.loader import EvaluationData, TrainData
+from leyden.data.position import Standing
 from leyden.loop.schedulers import Schedulers
 
 ToDevice = Callable[[Any, int], Any]
@@ -53,6 +54,9 @@ class Resume(NamedTuple):
     log: Mapping[str, Any]
     validation_rows: list[int]
     metrics: Mapping[str, Any]
+    evaluated: list[str]  # names of metric objects that the end of the validation, in which it was made, resets
+    validation: Standing | None  # of the validation loaders; None: nobody had asked for them, or others are due
+    rest: Mapping[str, Any] | None  # who was still to be called in the hook in which it was made
     saved: Mapping[str, Any]  # the training state as it was read, for a checkpoint that is made before it is taken up
 
 
@@ -63,6 +67,7 @@ class Before(NamedTuple):
     rows: list[int]
     log: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    loaders: Mapping[str, Any] | None
 
 
 class Watch(Protocol):
@@ -86,6 +91,10 @@ class EvaluationLoaders(Protocol):
     """
 
     loaded: EvaluationData | None
+
+    @property
+    def due(self) -> bool:
+        """Will the next call that may renew the loaders ask for them anew?"""
 
     def __call__(self, renew: bool = True) -> EvaluationData: ...
 
@@ -111,6 +120,12 @@ class Evaluation:
     write: WriteRow
     no_grad: Callable[[], AbstractContextManager[Any]]
     rows: list[int] = field(default_factory=list)  # rows written of step metrics, for each loader
+
+
+def standing(validation: Evaluation) -> dict[str, Any] | None:
+    """What the loaders of a validation keep for the next pass; None where nobody has asked for those of that pass."""
+    loaded = validation.data.loaded
+    return None if loaded is None or validation.data.due else loaded.state_dict()
 
 
 @final
