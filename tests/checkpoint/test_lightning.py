@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from leyden.checkpoint.lightning import as_checkpoint
-from leyden.checkpoint.objects import Unrestored
 from leyden.core.metrics import Log
 from leyden.core.state import State
 from leyden.errors import FormatError
@@ -119,7 +118,7 @@ def test_what_older_versions_called_otherwise_has_its_present_name():
     tree = {
         "hparams": {"lr": 1},
         "native_amp_scaling_state": {"scale": 2.0},
-        "callbacks": {Unrestored("pytorch_lightning.callbacks.early_stopping.EarlyStopping"): {"wait": 1}, name: score},
+        "callbacks": {"EarlyStopping": {"wait": 1}, name: score},
     }
     found = as_checkpoint(tree, "a.ckpt")
     assert found["hyper_parameters"] == {"lr": 1}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, final
 
 from leyden.checkpoint.content import Source, content
+from leyden.checkpoint.foreign import foreign, names_needed, never_allowed
 from leyden.checkpoint.legacy_values import Maker
 from leyden.checkpoint.objects import Unrestored
 from leyden.checkpoint.placement import MapLocation, placing
@@ -68,6 +69,10 @@ def interpreted(
     def fail(path: str, problem: str) -> NoReturn:
         raise FormatError(f"{where}: {path[:500] or 'the root'} {problem}.")
 
+    for name in allow:
+        module, _, attribute = name.rpartition(".")
+        if (why := never_allowed((module, attribute))) is not None:
+            raise TrustError(f"{name} is allowed for {where}, {why}. Leave it out.")
     root = Reader(saved, CALLS, maker, strangers.met, fail).value(saved.root)
     strangers.check()
     return root
@@ -93,11 +98,17 @@ class _Strangers:
         for node in inside:
             if is_hostile(node.key):
                 raise self._hostile(node.key, path or "the root", node.at)
+        if source.path == ["callbacks"] and isinstance(value, Global):
+            return value.name.rpartition(".")[2]  # before version 1.5, Lightning knew callbacks by their classes
+        needed = names_needed(inside)
+        outermost = _outermost(value)
+        if outermost and all(dotted(node.key) in self.allowed for node in outermost):
+            return foreign(value, source, self.saved.pickled)
         if source.path and source.path[0] in self.described:
             return Unrestored(kind_of(value.callee) if isinstance(value, Object) else kind_of(value))
-        strange = [node for node in inside if not is_harmless(node.key)]
+        strange = [node for node in needed if not is_harmless(node.key)]
         if not strange:
-            strange = [node for node in inside if node.key not in CALLS]
+            strange = [node for node in needed if node.key not in CALLS]
         if not strange:
             source.fail(f"is a {kind_of(value)}, which is not written as torch's programs write it")
         for node in reversed(strange):  # the outermost first
@@ -142,3 +153,14 @@ class _Strangers:
 def dotted(name: Name) -> str:
     """A name as people write it."""
     return f"{name[0]}.{name[1]}"
+
+
+def _outermost(value: Value) -> list[Global]:
+    """The names that what is made of a value itself depends on, and not what it holds."""
+    match value:
+        case Object(callee=callee, arguments=tuple() as arguments):
+            return names_needed([node for node in (callee, *arguments) if isinstance(node, Global)])
+        case Global():
+            return [value]
+        case _:
+            return []

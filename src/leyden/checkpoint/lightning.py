@@ -12,7 +12,6 @@ from typing import Any, Final, NoReturn, final
 
 from packaging.version import InvalidVersion, Version
 
-from leyden.checkpoint.objects import Unrestored
 from leyden.core.metrics import Log
 from leyden.core.state import FORMAT, At, State
 from leyden.errors import FormatError
@@ -67,9 +66,7 @@ def _rename(checkpoint: dict[str, Any]) -> None:
 
 
 def _state_key(key: Any) -> Any:
-    """How a callback is called today: before 1.5, by its class."""
-    if isinstance(key, Unrestored):
-        return key.name.rpartition(".")[2]
+    """How a callback is called today."""
     return _GONE.sub("", key) if type(key) is str else key
 
 

@@ -110,8 +110,9 @@ def read(
     policy: Policy | str | None = None,
     encryption: Encryption | None = None,
     describe: Collection[str] = (),
+    restore: bool = True,
 ) -> Loaded:
-    """What ``load`` answers, with what the file says of itself."""
+    """What ``load`` answers, with what the file says of itself; without ``restore``, objects are only described."""
     data, where = content(path, mapped, encryption)
     if is_pickled(memoryview(data)):
         return Loaded(_pickled_checkpoint(data, where, map_location, resolve(policy), describe), None, None)
@@ -119,9 +120,11 @@ def read(
     if opened.tree is None:
         raise FormatError(f"{where} holds tensors alone and is not a checkpoint. Read it with load_weights.")
     assert opened.seal is not None
-    own = verify and is_own(opened.seal)
+    own = restore and verify and is_own(opened.seal)
     objects = restoring() if own else describing(where, describe)
     tree = _tree(data, opened, opened.tree, where, map_location, objects, identity=own)
+    if opened.origin is None:  # no run of Leyden's wrote it: it was converted
+        tree = as_checkpoint(tree, where)
     return Loaded(tree, opened.seal, opened.origin)
 
 

@@ -26,6 +26,7 @@ from leyden.wire.values import Adapter
 
 # The entries of a checkpoint that a run can go on without: what builds the module anew.
 HYPERPARAMETERS: Final = ("hyper_parameters", "hparams_type", "datamodule_hyper_parameters", "datamodule_hparams_type")
+_ENUM_VALUES: Final = (str, int, float, bool, bytes, tuple, type(None))  # whose comparison is Python's own
 _CODE: Final = (type, FunctionType, BuiltinFunctionType)
 # These can be filled once they are there, so that what they hold may refer to them: as which plain type it is written,
 # and how it is put in, past any override.
@@ -214,6 +215,12 @@ def _reference(body: Json, source: Decoder) -> object:
 
 def _member(body: Json, source: Decoder) -> object:
     match body:
+        case [str(name), None, held]:
+            kind, value = resolve(name, source.fail), source.value(held)
+            if isinstance(kind, type) and issubclass(kind, Enum) and type(value) in _ENUM_VALUES:
+                for found in kind.__members__.values():
+                    if type(found.value) is type(value) and found.value == value:
+                        return found
         case [str(name), str(member)]:
             kind = resolve(name, source.fail)
             if isinstance(kind, type) and issubclass(kind, Enum):

@@ -16,6 +16,12 @@ _C = TypeVar("_C", bound=Code)
 # Given in the program's own code, under the name by which files know them.
 _REGISTERED: Final[dict[str, Code]] = {}
 
+# Where pickles look up functions of torch's that files know by another place.
+_TORCH_SOURCES: Final[Mapping[str, str]] = {
+    "torch._C:_VariableFunctionsClass": "torch",
+    "torch._C:_VariableFunctions": "torch",
+    "torch._C._nn": "torch.nn.functional",
+}
 # Read past whatever a metaclass or the class of a module may say: one that loads its module at the first question, too.
 _module_of: Final = vars(type)["__module__"].__get__
 _qualname_of: Final = vars(type)["__qualname__"].__get__
@@ -43,6 +49,19 @@ def reference(code: Code, fail: Fail) -> str:
             "leyden.checkpoint.references.register_object with it where the program saves and loads"
         )
     return name
+
+
+def place_of_torch(name: tuple[str, str]) -> str | None:
+    """How files call a function of torch's that pickles know by where it is kept: module and qualified name."""
+    module, qualname = name
+    owner, _, function = qualname.rpartition(".")
+    place = _TORCH_SOURCES.get(f"{module}:{owner}" if owner else module)
+    return f"{place}:{function}" if place is not None and function in forbidden.OF_TORCH else None
+
+
+def holds_functions_of_torch(name: tuple[str, str]) -> bool:
+    """Whether this is where pickles look up functions of torch's that files know by another name."""
+    return ":".join(name) in _TORCH_SOURCES
 
 
 def findable(code: Code) -> bool:

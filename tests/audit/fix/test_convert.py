@@ -114,6 +114,7 @@ def test_a_training_checkpoint_is_the_same_afterwards(tmp_path, legacy):
         "long": "x" * 5_000_000,
     }
     found = converted(tmp_path / "m.ckpt", tree, legacy)
+    assert found.pop("leyden")["state"]["step"] == tree["global_step"]  # so that a run can go on from it
     path = found.pop("path")
     assert str(path) == str(tree.pop("path"))
     assert same(tree, found)
