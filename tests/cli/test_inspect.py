@@ -94,3 +94,37 @@ def test_what_the_policy_keeps_programs_from_reading_is_shown_and_says_so(capsys
     told = shown(capsys, file).out
     assert "policy      programs do not read it" in told
     assert "(rule 'strangers')" in told
+
+
+class Thing:
+    pass
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "older"])
+def test_a_file_of_torch_is_shown_with_what_nothing_is_made_of(capsys, tmp_path, legacy):
+    tree = TREE | {"pytorch-lightning_version": "2.6.6", "extra": [Thing()]}
+    torch.save(tree, tmp_path / "a.ckpt", _use_new_zipfile_serialization=not legacy)
+    text = shown(capsys, tmp_path / "a.ckpt").out
+    assert f"a.ckpt: torch-{'legacy' if legacy else 'zip'}, " in text.splitlines()[0]
+    for line in (
+        "  global_step 1200",
+        "  pytorch-lightning_version 2.6.6",
+        "    lr = 0.1",
+        "    sizes = [1, 2]",
+        "    api_key = [secret]",
+        "    state_dict.net.weight  float32 [4, 3]  48 bytes",
+        "    state_dict.net.bias  bfloat16 [4]  8 bytes",
+        f"    {Thing.__module__}.Thing at extra.0",
+    ):
+        assert line in text.splitlines()
+    found = json.loads(shown(capsys, tmp_path / "a.ckpt", "--json").out)
+    assert found["objects"] == {f"{Thing.__module__}.Thing": "extra.0"}
+    assert found["tree"]["state_dict"]["net.weight"] == "float32 [4, 3]"
+
+
+def test_a_lone_tensor_and_values_of_every_kind_are_shown(capsys, tmp_path):
+    torch.save(torch.ones(2), tmp_path / "a.pt")
+    assert "  float32 [2]  8 bytes" in shown(capsys, tmp_path / "a.pt").out
+    kinds = [torch.float16, torch.Size([1]), torch.nn.Parameter(torch.ones(1)), torch.ones(1, device="meta")]
+    torch.save({"hyper_parameters": {"kinds": kinds, "set": {1}}}, tmp_path / "b.pt")
+    assert "    kinds = ['dtype(float16)', [1], 'float32 [1]', 'float32 [1]']" in shown(capsys, tmp_path / "b.pt").out

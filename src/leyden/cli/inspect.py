@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +15,57 @@ from leyden.cli.mapped import content, identity_argument, printable
 from leyden.errors import SealError
 
 if TYPE_CHECKING:
-    from leyden.wire.seal import Seal
+    from leyden.security.policy import Policy
 
 HELP = "Show what is in a checkpoint: sizes, shapes, hyperparameters, progress and seal."
 _MOST_SHOWN = 40  # tensors, without --tensors
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("path", metavar="FILE", type=Path, help="a checkpoint of Leyden's or any safetensors file")
+    parser.add_argument(
+        "path",
+        metavar="FILE",
+        type=Path,
+        help="a checkpoint of Leyden's, Lightning's or torch's, or any safetensors file",
+    )
     parser.add_argument("--tensors", action="store_true", help=f"list every tensor, not only the first {_MOST_SHOWN}")
     identity_argument(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def run(options: Namespace) -> int:
+    from leyden.wire.legacy.container import is_pickled
+
+    data = content(options.path, options.identity)
+    found = _pickled(options.path, data) if is_pickled(data) else _native(options.path, data)
+    if options.json:
+        json.dump(found.facts | {"tree": _plain(found.tree)}, sys.stdout, indent=1)
+        print()
+    else:
+        tensors = found.tensors if options.tensors else dict(list(found.tensors.items())[:_MOST_SHOWN])
+        for line in _shown(found.facts, found.tree, tensors):
+            print(line)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is said of a file, its tree without secrets, and its tensors by name."""
+
+    facts: dict[str, Any]
+    tree: Any
+    tensors: Mapping[str, Any]
+
+
+def _native(path: Path, data: memoryview) -> _Found:
+    """A file of Leyden's, or any safetensors file."""
     from leyden.security import keys  # here: what they bring is slow to import
+    from leyden.security.policy import admit
     from leyden.security.redact import redacted
     from leyden.wire import envelope
     from leyden.wire.outline import outline, stored
 
-    where = str(options.path)
-    data = content(options.path, options.identity)
+    where = str(path)
     opened = envelope.read(data, where)
     entries = opened.header.entries
     tree = None if opened.tree is None else redacted(outline(opened.tree, entries, where))
@@ -48,22 +78,36 @@ def run(options: Namespace) -> int:
         "digest": seal.digest if seal else None,
         "sealed_by": keys.text_of(signer) if signer else None,
         "standing": keys.standing(signer).value if signer else None,
-        "refused": _refusal(seal, where),
+        "refused": _refused(lambda policy: admit(seal, where, policy)),
         "origin": asdict(opened.origin) if opened.origin else None,
-        "tensors": {name: {"dtype": t.dtype, "shape": [*t.shape], "bytes": t.bytes} for name, t in tensors.items()},
+        "objects": {},
     }
-    if options.json:
-        facts["tree"] = _plain(tree)
-        json.dump(facts, sys.stdout, indent=1)
-        print()
-    else:
-        for line in _shown(facts, tree, tensors if options.tensors else dict(list(tensors.items())[:_MOST_SHOWN])):
-            print(line)
-    return 0
+    return _Found(facts | _listed(tensors), tree, tensors)
 
 
-def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mapping[str, Any]) -> Iterator[str]:
+def _pickled(path: Path, data: memoryview) -> _Found:
+    """A file of torch.save's or Lightning's. Its pickle is interpreted, and its storages are not touched."""
+    from leyden.security.policy import admit_pickled
+    from leyden.security.redact import redacted
+    from leyden.wire.legacy.container import open_saved
+    from leyden.wire.legacy.outline import outline_of
+
+    where = str(path)
+    saved = open_saved(data, where)
+    outline = outline_of(saved, where)
+    facts = {"file": where, "bytes": len(data), "format": saved.layout, "digest": None, "sealed_by": None}
+    refused = _refused(lambda policy: admit_pickled(where, policy))
+    facts |= {"standing": None, "refused": refused, "origin": None, "objects": outline.objects}
+    return _Found(facts | _listed(outline.tensors), redacted(outline.tree), outline.tensors)
+
+
+def _listed(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    return {"tensors": {name: {"dtype": t.dtype, "shape": [*t.shape], "bytes": t.bytes} for name, t in tensors.items()}}
+
+
+def _shown(facts: Mapping[str, Any], found: Any, tensors: Mapping[str, Any]) -> Iterator[str]:
     total = len(facts["tensors"])
+    tree = found if isinstance(found, dict) else {}
     yield f"{printable(facts['file'])}: {facts['format']}, {facts['bytes']:,} bytes, {total:,} tensors"
     if facts["digest"]:
         yield f"  digest      {facts['digest']}"
@@ -75,16 +119,20 @@ def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mappi
         yield f"  code        {printable(origin['code'] or 'unknown')}"
         yield f"  data        {origin['data'] or 'unknown'}"
     for name in ("epoch", "global_step", "pytorch-lightning_version"):
-        if tree and name in tree:
+        if name in tree:
             yield f"  {name:<11} {printable(tree[name])}"
-    hyperparameters = (tree or {}).get("hyper_parameters")
+    hyperparameters = tree.get("hyper_parameters")
     if isinstance(hyperparameters, dict):
         yield "  hyperparameters"
         for name, value in hyperparameters.items():
             yield f"    {printable(name)} = {printable(_plain(value))}"
     known = {"epoch", "global_step", "pytorch-lightning_version", "hyper_parameters"}
-    if others := [printable(name) for name in tree or {} if name not in known]:
+    if others := [printable(name) for name in tree if name not in known]:
         yield f"  also holds  {', '.join(others)}"
+    if objects := facts["objects"]:
+        yield "  objects and functions, which are not made of a pickled file"
+        for name, place in objects.items():
+            yield f"    {printable(name)} at {printable(place)}"
     yield "  tensors"
     for name, tensor in tensors.items():
         yield f"    {printable(name)}  {printable(tensor)}  {tensor.bytes:,} bytes"
@@ -92,12 +140,12 @@ def _shown(facts: Mapping[str, Any], tree: dict[str, Any] | None, tensors: Mappi
         yield f"    and {total - len(tensors):,} more: --tensors shows them"
 
 
-def _refusal(seal: Seal | None, where: str) -> str | None:
+def _refused(ask: Callable[[Policy], None]) -> str | None:
     """Why the policy that counts here keeps programs from reading such a file; to look at it is no harm."""
-    from leyden.security.policy import admit, resolve
+    from leyden.security.policy import resolve
 
     try:
-        admit(seal, where, resolve(None))
+        ask(resolve(None))
     except SealError as error:
         return str(error)
     return None
@@ -111,7 +159,7 @@ def _plain(value: Any) -> Any:
     """A tree with text in the place of what JSON lacks."""
     if isinstance(value, dict):
         return {str(name): _plain(member) for name, member in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(member) for member in value]
     return value if isinstance(value, (str, int, float, type(None))) else str(value)
 

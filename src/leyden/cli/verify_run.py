@@ -129,9 +129,10 @@ def _compare_files(found: Look, records: Records) -> None:
 
 def _compare_links(links: Iterable[Path], found: Look, records: Records) -> None:
     """A link counts as what it leads to. One that leads out of the directory is not followed."""
-    targets = {one.path.resolve(): one for one in found.whole}
+    # Not Path.resolve, which fails for a link that leads to itself.
+    targets = {os.path.realpath(one.path): one for one in found.whole}
     for link in links:
-        there, target = records.at(link), targets.get(link.resolve())
+        there, target = records.at(link), targets.get(os.path.realpath(link))
         if there is not None and (target is None or target.digest != there[1].digest):
             why = "leads to another checkpoint" if target is not None else "leads elsewhere"
             found.problems.append(
