@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, final
@@ -18,11 +18,22 @@ from leyden.api.hparams import hyperparameters_to_log
 from leyden.api.module import Module
 from leyden.assemble import KINDS, Parts, assemble_evaluation, assemble_run, optimizers_of, overridden
 from leyden.callbacks.prediction_writer import BasePredictionWriter
+from leyden.checkpoint.lineage import Lineage
 from leyden.checkpoint.objects import HYPERPARAMETERS
 from leyden.checkpoint.store import Store
 from leyden.checks import check_epochs, check_evaluation, check_fit, warn_of_evaluation_mode
 from leyden.core.described import described
-from leyden.core.hooks import CALLBACK_HOOKS, MODULE_HOOKS, Attached, HookedList, Hooks, Originals, originals_of, within
+from leyden.core.hooks import (
+    CALLBACK_HOOKS,
+    MODULE_HOOKS,
+    Attached,
+    HookedList,
+    Hooks,
+    Originals,
+    originals_of,
+    overrides,
+    within,
+)
 from leyden.core.metrics import Log, row
 from leyden.core.muted_log import MutedLog
 from leyden.core.stage import RunningStage, TrainerFn, TrainerStatus
@@ -30,6 +41,7 @@ from leyden.core.state import State
 from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData
 from leyden.errors import ModuleError
+from leyden.kept import Kept
 from leyden.loggers.logger import Logger
 from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
@@ -46,6 +58,8 @@ from leyden.settings import Settings, warn_of_default_epochs
 from leyden.snapshot import (
     before_training,
     callback_part,
+    check_before_filling,
+    has_state_for,
     hyperparameter_part,
     in_training,
     model_part,
@@ -67,6 +81,8 @@ if TYPE_CHECKING:
     from leyden.trainer import Trainer
 
 ORIGINALS = Originals(originals_of(Callback, CALLBACK_HOOKS), originals_of(Module, MODULE_HOOKS))
+_LOAD = "on_load_checkpoint"
+_LOADED, _LOADED_MODULE = (originals_of(kind, frozenset((_LOAD,))) for kind in (Callback, Module))
 STAGES: Mapping[TrainerFn, RunningStage] = {
     TrainerFn.FITTING: RunningStage.TRAINING,
     TrainerFn.VALIDATING: RunningStage.VALIDATING,
@@ -104,6 +120,9 @@ class Session:
     asked_training_data: TrainData | None = None
     resume: Resume | None = None  # read, until the run takes it up
     random_before_sanity: Mapping[str, Any] | None = None  # while the sanity check runs
+    _kept: Kept | None = None  # what a load that fails has to put back, beside the two that follow
+    _state_before: State | None = None
+    _lineage_before: Lineage | None = None
     _modes: ExitStack = field(default_factory=ExitStack)
     _is_set_up: bool = False
     _muted: MutedLog = field(default_factory=MutedLog)
@@ -111,7 +130,7 @@ class Session:
     def __enter__(self) -> Session:
         settings, status = self.settings, self.status
         status.fn, status.stage, status.status = self.fn, STAGES[self.fn], TrainerStatus.RUNNING
-        status.received_sigterm = False
+        status.received_sigterm = status.unloaded = False
         self._modes.enter_context(torch_modes(settings.deterministic, settings.benchmark, settings.detect_anomaly))
         self._modes.enter_context(torch.set_grad_enabled(True))
         if self.fn is TrainerFn.FITTING:
@@ -121,7 +140,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, exception: BaseException | None, _: TracebackType | None
     ) -> bool:
-        self.log.hook = None
+        self.log.hook = self._kept = None
         with self._modes:
             if exception is not None:
                 self._end_by(exception)
@@ -189,7 +208,11 @@ class Session:
         self._call("configure_model", self.module.configure_model)
         if self.settings.precision.weights != torch.float32:
             self.module.to(dtype=self.settings.precision.weights)
-        checkpoint = self._restore()
+        self._state_before, self._lineage_before = replace(self.state), self.store.lineage
+        with self.loading():
+            checkpoint = self._restore()
+        if self.fn is not TrainerFn.FITTING:
+            self._kept = None
         self.module.to(device=self.settings.device)
         self.log.device = self.settings.device
         return checkpoint
@@ -221,18 +244,53 @@ class Session:
     def _restore(self) -> dict[str, Any] | None:
         if self.ckpt_path is None:
             return None
-        where = str(self.ckpt_path)
-        checkpoint = self.store.read(self.ckpt_path, self.fn is TrainerFn.FITTING, self.by_name, HYPERPARAMETERS)
-        if self.fn is TrainerFn.FITTING:  # what no run can go on from leaves the model as it is
-            saved_state(checkpoint, where)
-            resume_of(checkpoint, self.module, where)
-        restore_weights(checkpoint, self.module, where)
+        where, fits = str(self.ckpt_path), self.fn is TrainerFn.FITTING
+        checkpoint = self.store.read(self.ckpt_path, fits, self.by_name, HYPERPARAMETERS)
+        if fits:
+            check_epochs(check_before_filling(checkpoint, self.module, where), self.settings, where)
+        restored = [self.datamodule] if has_state_for(self.datamodule, checkpoint) else []
+        listening = [callback for callback in self.callbacks if fits or overrides(callback, _LOADED, _LOAD)]
+        if fits or restored or listening or overrides(self.module, _LOADED_MODULE, _LOAD):
+            self._kept = Kept(self.module, (*restored, *listening))  # else nothing can fail once the weights fit
+        restore_weights(checkpoint, self.module, where, keep=self._kept is None)
         restore_datamodule(checkpoint, self.datamodule)
         for callback in self.callbacks:
             callback.on_load_checkpoint(self.trainer, self.module, checkpoint)
-        if self.fn is TrainerFn.FITTING:  # an evaluation does not change what callbacks know of the training
+        if fits:  # an evaluation does not change what callbacks know of the training
             restore_callbacks(checkpoint, self.callbacks, where)
+        if self._kept is not None:
+            self._kept.settle()
         return checkpoint
+
+    @contextmanager
+    def loading(self) -> Iterator[None]:
+        """A step of loading a checkpoint: if it fails, everything is as it was before the first."""
+        if self.ckpt_path is None:
+            yield
+            return
+        random = random_states()
+        try:
+            yield
+        except BaseException:
+            assert self._state_before is not None
+            assert self._lineage_before is not None
+            self.status.unloaded = True
+            if self._kept is not None:
+                self._kept.put_back()
+            self._kept = self.resume = None
+            if self.run is not None:
+                self.run.resume = None
+            self.store.lineage = self._lineage_before
+            self.state.become(self._state_before)
+            restore_random_states(random)
+            raise
+
+    @contextmanager
+    def loading_ends(self) -> Iterator[None]:
+        """The last of these steps."""
+        with self.loading():
+            yield
+        self._kept = None
 
     def write_row(self, metrics: Mapping[str, Tensor], step: int, epoch: int | None) -> None:
         """Write metrics to all loggers, as one row."""
@@ -329,22 +387,24 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     s.validates = val.defined and overridden(s.module, "validation_step") and s.settings.limit_val_batches > 0
     checkpoint = s.set_up()
     where = str(s.ckpt_path)
-    s.resume = None if checkpoint is None else resume_of(checkpoint, s.module, where)
     s.log.clear()
     warn_of_default_epochs(s.settings)
     warn_of_evaluation_mode(s.module)
-    s.optimizers, s.schedulers = optimizers_of(s.module, s.log)
+    with s.loading():
+        s.resume = None if checkpoint is None else resume_of(checkpoint, s.module, where)
+        s.optimizers, s.schedulers = optimizers_of(s.module, s.log)
     s.hooks.on_fit_start()
     if any(callback.saves for callback in s.callbacks):
         hyperparameter_part(s.module, s.datamodule)  # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
     from_start = s.resume is None or s.resume.data is None
     if checkpoint is not None and s.resume is not None:
-        restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
-        stop = s.state.stop  # a hook may ask for it by now
-        s.state.become(saved_state(checkpoint, where))
-        s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
-        check_epochs(s.state, s.settings, where)
+        with s.loading():
+            restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
+            stop = s.state.stop  # a hook may ask for it by now
+            s.state.become(saved_state(checkpoint, where))
+            s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
+            check_epochs(s.state, s.settings, where)
         if from_start and s.resume.random is not None:
             restore_random_states(s.resume.random)
     s.module.zero_grad()  # gradients of an earlier run
@@ -369,9 +429,10 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     s.run = assemble_run(s.parts(), data, plan, s.optimizers, s.schedulers, s.evaluation)
     s.run.renew_data = s.renew_training_data
     if checkpoint is not None:
-        s.run.resume, s.resume = s.resume, None
-        restore_scaler(checkpoint, s.run)
-        restore_gradients(checkpoint, s.module, where)
+        s.run.resume, s.resume, s.run.loading = s.resume, None, s.loading_ends
+        with s.loading():
+            restore_scaler(checkpoint, s.run, where)
+            restore_gradients(checkpoint, s.module, where)
         checkpoint = None  # lets go of what it holds
     if s.module.automatic_optimization:
         fit(s.run)

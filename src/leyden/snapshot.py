@@ -137,8 +137,14 @@ def hyperparameter_part(module: Module, datamodule: DataModule | None) -> dict[s
     return part
 
 
-def restore_weights(checkpoint: dict[str, Any], module: Module, where: str) -> None:
+def restore_weights(checkpoint: dict[str, Any], module: Module, where: str, keep: bool = True) -> None:
     """Fill the module from a checkpoint; its own hook may change the checkpoint before.
+
+    Args:
+        checkpoint: the checkpoint.
+        module: what is filled.
+        where: names the checkpoint in messages.
+        keep: does nobody else put the weights back after an error?
 
     Raises:
         MismatchError: the weights are those of another model; the module is as it was.
@@ -149,7 +155,11 @@ def restore_weights(checkpoint: dict[str, Any], module: Module, where: str) -> N
         raise FormatError(
             f"{where} has no weights under the key 'state_dict', so it is not a checkpoint of a module. Check the path."
         )
-    fill_weights(module, weights, module.strict_loading, where)
+    fill_weights(module, weights, module.strict_loading, where, keep)
+
+
+def has_state_for(datamodule: DataModule | None, checkpoint: Mapping[str, Any]) -> bool:
+    return datamodule is not None and checkpoint.get(type(datamodule).__qualname__) is not None
 
 
 def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None) -> None:
@@ -157,11 +167,16 @@ def restore_datamodule(checkpoint: dict[str, Any], datamodule: DataModule | None
         datamodule.load_state_dict(state)
 
 
-def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> dict[str, Any]:
-    """The saved state of each callback, by its key; one that nobody asks for is reported."""
+def _saved_callbacks(checkpoint: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     saved = checkpoint.get("callbacks", {})
     if not isinstance(saved, Mapping):
         raise FormatError(f"{where} is malformed: its 'callbacks' are no dictionary. Resume from another checkpoint.")
+    return saved
+
+
+def callback_states(checkpoint: dict[str, Any], callbacks: Sequence[Callback], where: str) -> dict[str, Any]:
+    """The saved state of each callback, by its key; one that nobody asks for is reported."""
+    saved = _saved_callbacks(checkpoint, where)
     states = {callback.state_key: state for callback in callbacks if (state := _state_of(callback, saved)) is not None}
     known = {key for callback in callbacks for key in (callback.state_key, type(callback).__qualname__)}
     lost = [key for key in saved if key not in known]
@@ -260,9 +275,49 @@ def _check_settings(optimizer: Optimizer, own: Mapping[str, Any]) -> None:
             raise LookupError(f"its settings lack {', '.join(lacks)}")
 
 
-def restore_scaler(checkpoint: Mapping[str, Any], run: Run) -> None:
-    if run.scaler is not None and (state := checkpoint.get(SCALER)):
+def check_before_filling(checkpoint: Mapping[str, Any], module: Module, where: str) -> State:
+    """Find all that no run can go on from and that can be found before anything is changed.
+
+    Returns:
+        The position of the run.
+
+    Raises:
+        CheckpointError: a part is malformed, or belongs to another model.
+    """
+    position = saved_state(checkpoint, where)
+    resume_of(checkpoint, module, where)
+    _saved_callbacks(checkpoint, where)
+    _scaler_state(checkpoint, where)
+    for name in ("optimizer_states", "lr_schedulers"):
+        _saved_list(checkpoint, name, where)
+    return position
+
+
+def restore_scaler(checkpoint: Mapping[str, Any], run: Run, where: str) -> None:
+    if run.scaler is not None and (state := _scaler_state(checkpoint, where)):
         run.scaler.load_state_dict(state)
+
+
+def _scaler_state(checkpoint: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """The state of the loss scaler, where the checkpoint has one that was in use."""
+    match checkpoint.get(SCALER):
+        case None:
+            return None
+        case Mapping() as empty if not empty:
+            return None
+        case {
+            "scale": float(),
+            "growth_factor": float(),
+            "backoff_factor": float(),
+            "growth_interval": int(),
+            "_growth_tracker": int(),
+        } as state:
+            return dict(state)
+        case _:
+            raise FormatError(
+                f"{where} is malformed: the state of its loss scaler ({SCALER!r}) is not what a GradScaler keeps. "
+                "Resume from another checkpoint."
+            )
 
 
 def restore_gradients(checkpoint: Mapping[str, Any], module: Module, where: str) -> None:

@@ -443,13 +443,13 @@ def test_loaders_with_and_without_a_length_are_rewound_alike():
 
 def test_a_loader_that_has_become_too_short_for_the_position_is_refused():
     _, saved, _ = taken(TrainData(list("abcd"), 4), 3)
-    with pytest.raises(DataError, match="after 3 batches, but the training loader has fewer"):
+    with pytest.raises(MismatchError, match="after 3 batches, but the training loader has fewer"):
         TrainData(list("ab"), 2).rewind(saved, 3, epoch=7)
 
 
 def test_a_loader_that_lacks_the_batch_that_had_begun_is_refused():
     _, saved, _ = taken(TrainData(list("abcd"), 4), 3)
-    with pytest.raises(DataError, match="after 2 batches, but the training loader has fewer"):
+    with pytest.raises(MismatchError, match="after 2 batches, but the training loader has fewer"):
         TrainData(list("ab"), 2).rewind(saved, 2, epoch=7)
 
 
@@ -630,7 +630,7 @@ def test_an_epoch_whose_batches_are_over_gives_no_more_and_the_next_one_all(size
 
 def test_more_batches_than_there_are_cannot_be_skipped():
     for size in (3, inf):
-        with pytest.raises(DataError, match="was made after 4 batches"):
+        with pytest.raises(MismatchError, match="was made after 4 batches"):
             TrainData(DataLoader(torch.arange(3)), size).rewind(skipped(4), 4, epoch=0)
 
 

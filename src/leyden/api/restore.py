@@ -247,13 +247,15 @@ def _strict(module: Module, strict: bool | None) -> bool:
     return strict
 
 
-def fill_weights(module: Module, weights: Mapping[str, Any], strict: bool, where: str) -> None:
+def fill_weights(module: Module, weights: Mapping[str, Any], strict: bool, where: str, keep: bool = True) -> None:
     """Fill a module, in its own precision; without ``strict``, weights that have no counterpart are reported.
+
+    With ``keep=False`` the caller puts the weights back where a part that loads itself fails.
 
     Raises:
         MismatchError: the weights are those of another model; the module is as it was.
     """
-    found = fill(module, _converted(module, weights, where), strict=strict, where=where)
+    found = fill(module, _converted(module, weights, where), strict=strict, where=where, keep=keep)
     if found.missing_keys:
         _warn_on_rank_zero(
             f"{where} lacks these weights of the model, which keep their values: {_listed(found.missing_keys)}."

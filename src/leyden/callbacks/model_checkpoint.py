@@ -189,7 +189,7 @@ class ModelCheckpoint(KeptCheckpoints):
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
         self._settle()
         # What could not be saved a moment ago cannot be saved now.
-        hopeless = isinstance(exception, (CheckpointError, PathError, RemoteError))
+        hopeless = isinstance(exception, (CheckpointError, PathError, RemoteError)) or trainer.state.unloaded
         due = self.save_on_exception and not hopeless and self._timing.at_end(trainer, self._saved_step)
         if due and are_sound(pl_module):
             metrics = self._monitor_candidates(trainer)

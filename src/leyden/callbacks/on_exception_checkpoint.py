@@ -44,7 +44,7 @@ class OnExceptionCheckpoint(Checkpoint):
         return CheckpointFiles(self.dirpath).path(self.filename + self.FILE_EXTENSION)
 
     def on_exception(self, trainer: Trainer, pl_module: Module, exception: BaseException) -> None:
-        if isinstance(exception, (CheckpointError, PathError, RemoteError)):
+        if isinstance(exception, (CheckpointError, PathError, RemoteError)) or trainer.state.unloaded:
             return  # what could not be saved or read a moment ago cannot be now
         if not are_sound(pl_module):
             return

@@ -28,18 +28,21 @@ class Incompatible(NamedTuple):
     unexpected_keys: list[str]
 
 
-def fill(module: nn.Module, state_dict: Mapping[str, Tensor], *, strict: bool = True, where: str) -> Incompatible:
+def fill(
+    module: nn.Module, state_dict: Mapping[str, Tensor], *, strict: bool = True, where: str, keep: bool = True
+) -> Incompatible:
     """Copy ``state_dict`` into the module's own parameters and buffers, once all names, shapes and dtypes agree.
 
     MismatchError names everything that differs, and the module is as it was. ``strict=False`` leaves out the names that
     only one side has. ``where`` says in messages what is loaded. A part of the module with a way of loading of its own
-    (hooks, extra state, an overridden method) is left to it; if it fails, every value is put back.
+    (hooks, extra state, an overridden method) is left to it; if it fails, every value is put back, unless the caller
+    does that itself (``keep=False``), which saves the memory of a copy.
     """
     own_ways = tuple(
         f"{name}." if name else "" for name, part in module.named_modules(remove_duplicate=False) if _loads_itself(part)
     )
     _check(module, state_dict, own_ways, strict, where)
-    with _restored_after_an_error(module) if own_ways else contextlib.nullcontext():
+    with _restored_after_an_error(module) if own_ways and keep else contextlib.nullcontext():
         try:
             found: object = module.load_state_dict(state_dict, strict=strict)
         except RuntimeError as error:

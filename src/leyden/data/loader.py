@@ -177,14 +177,19 @@ class TrainData:
 
         Raises:
             FormatError: what was saved is malformed.
-            MismatchError: it is the position in other loaders.
-            DataError: the loaders have fewer batches than were done.
+            MismatchError: it is the position in other loaders, or they have fewer batches than were done.
         """
+        loaders = self.combined.flattened
+        before = [generator.get_state() for generator in generators_of(loaders)]
         skipped = Skipped.read(saved)
-        if skipped is None:
-            self._find_again(Position.read(saved), start, epoch)
-        else:
-            self._skip(skipped, epoch)
+        try:
+            if skipped is None:
+                self._find_again(Position.read(saved), start, epoch)
+            else:
+                self._skip(skipped, epoch)
+        except BaseException:
+            set_states(loaders, before)
+            raise
 
     def _find_again(self, position: Position, start: int, epoch: int) -> None:
         loaders = self.combined.flattened
@@ -263,8 +268,8 @@ def _found_again(loader: Any, place: InLoader, taken: int) -> Place:
     return Place(iterator, begun._asdict(), None if first is None else first._asdict(), taken, place.ended)
 
 
-def _too_short(taken: int) -> DataError:
-    return DataError(
+def _too_short(taken: int) -> MismatchError:
+    return MismatchError(
         f"the checkpoint was made after {taken} batches, but the training loader has fewer. "
         "Resume with the data that the run was started with."
     )

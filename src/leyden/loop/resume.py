@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,42 +11,47 @@ from leyden.core.stage import RunningStage
 from leyden.core.turns import Listener, in_turn, looks_at, still_to_call
 from leyden.core.warnings import warn
 from leyden.loop.evaluate import evaluation_mode
-from leyden.loop.run import Run
+from leyden.loop.run import Resume, Run
 from leyden.runtime.seed import restore_random_states
 
 
-def pick_up(run: Run) -> None:
-    """Stand exactly where the checkpoint was made: in the data, in the metrics so far, in the random numbers."""
-    resume, state = run.resume, run.state
+def pick_up(run: Run) -> Resume:
+    """Stand exactly where the checkpoint was made: in the data, in the metrics so far, in the random numbers.
+
+    Returns:
+        What the run had still to pick up, for ``catch_up``.
+
+    Raises:
+        CheckpointError: the data is other data than that of the checkpoint.
+    """
+    resume, state, validation = run.resume, run.state, run.validation
     assert resume is not None
-    if resume.data is None:  # made before training: the random numbers were restored there
-        run.resume = None
-        return
-    if state.at != "epoch_start":
-        run.log.open(RunningStage.TRAINING)
-    validation = run.validation
-    run.data.rewind(resume.data, state.batch, state.epoch)
-    if resume.validation is not None:
-        validation.data.ready()
-        validation.data(renew=False).load_state_dict(resume.validation)
-    run.log.load_state_dict(resume.log, metrics_in(validation.module))
-    load_metrics(resume.metrics, validation.module)
-    validation.rows[:] = resume.validation_rows
-    if resume.random is not None:
-        restore_random_states(resume.random)
+    if resume.data is not None:  # else: made before training, and the random numbers were restored there
+        if state.at != "epoch_start":
+            run.log.open(RunningStage.TRAINING)
+        run.data.rewind(resume.data, state.batch, state.epoch)
+        if resume.validation is not None:
+            validation.data.ready()
+            validation.data(renew=False).load_state_dict(resume.validation)
+        run.log.load_state_dict(resume.log, metrics_in(validation.module))
+        load_metrics(resume.metrics, validation.module)
+        validation.rows[:] = resume.validation_rows
+        if resume.random is not None:
+            restore_random_states(resume.random)
     run.resume = None
-    if resume.rest is not None:
-        catch_up(run, resume.rest, resume.evaluated)
+    return resume
 
 
-def catch_up(run: Run, saved: Mapping[str, Any], evaluated: Collection[str]) -> None:
+def catch_up(run: Run, resume: Resume) -> None:
     """Do what was still to be done of the hook in which the checkpoint was made.
 
     That is calling those who come after the one that saved; but not with a batch that nobody has any more, and not
     those who use what an epoch or a validation has collected in memory.
     """
-    hook, validation = saved["hook"], run.validation
-    rest = still_to_call(saved, run.hooks.turns[hook])
+    if resume.rest is None:
+        return
+    hook, validation = resume.rest["hook"], run.validation
+    rest = still_to_call(resume.rest, run.hooks.turns[hook])
     match hook:
         case "on_train_epoch_start":
             call_again(run, hook, rest)
@@ -65,7 +70,7 @@ def catch_up(run: Run, saved: Mapping[str, Any], evaluated: Collection[str]) -> 
             with validation.no_grad(), evaluation_mode(validation.module, None, validation.hooks.model_train):
                 call_again(run, hook, again)
                 for name, metric in metrics_in(validation.module).items():
-                    if name in evaluated:
+                    if name in resume.evaluated:
                         metric.reset()
             run.status.stage = RunningStage.TRAINING
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, final
 
@@ -36,6 +36,7 @@ class Status:
     stage: RunningStage | None = None
     status: TrainerStatus = TrainerStatus.INITIALIZING
     received_sigterm: bool = False
+    unloaded: bool = False  # the checkpoint that it was to go on from could not be loaded
 
     @property
     def finished(self) -> bool:
@@ -181,5 +182,6 @@ class Run:
     watch: Watch | None = None  # looks at losses and gradients before each step; None: nobody does
     renew_data: Callable[[], None] = nobody  # before an epoch: replaces data and plan where loaders are to be renewed
     resume: Resume | None = None
+    loading: Callable[[], AbstractContextManager[None]] = nullcontext  # around the last step of a resume
     before_validation: Before | None = None  # of the last one
     validated_at: float = 0.0  # the clock's time when the last validation ended, or would have
