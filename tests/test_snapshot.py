@@ -129,6 +129,16 @@ def test_an_optimizer_gets_its_state_and_its_settings_back(checkpoint):
     assert len(optimizer.state) == 2
 
 
+def test_the_state_of_an_optimizer_lies_in_no_file(whole):
+    optimizer = restore(whole, momentum=0.9)
+    (saved,) = whole["optimizer_states"]
+    read = [kept["momentum_buffer"].data_ptr() for kept in saved["state"].values()]
+    own = [kept["momentum_buffer"].data_ptr() for kept in optimizer.state.values()]
+    assert len(own) == len(read) == 2
+    assert not set(own) & set(read)
+    assert all(address % 16 == 0 for address in own)
+
+
 def test_a_scheduler_gets_its_state_back(checkpoint):
     optimizer = SGD(Tiny().parameters(), lr=0.5)
     scheduler = StepLR(optimizer, 7)

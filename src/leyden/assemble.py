@@ -24,7 +24,7 @@ from leyden.data.loader import TrainData
 from leyden.errors import ModuleError
 from leyden.loop.fit import automatic_step, closure_step, manual_step
 from leyden.loop.nonfinite import Watch
-from leyden.loop.optimizers import SchedulerConfig, read_configuration
+from leyden.loop.optimizers import SchedulerConfig, check_monitors, read_configuration
 from leyden.loop.run import Evaluation, Run, Status, WriteRow
 from leyden.loop.scaling import ScaledOptimizer
 from leyden.loop.schedulers import Schedulers
@@ -96,6 +96,8 @@ def optimizers_of(module: Module, log: Log) -> tuple[list[Optimizer], list[Sched
     """
     returned = within(log, "configure_optimizers", module.configure_optimizers)()
     optimizers, schedulers = read_configuration(returned)
+    if module.automatic_optimization:  # else the module steps its schedulers itself
+        check_monitors(schedulers)
     if len(optimizers) > 1 and module.automatic_optimization:
         raise ModuleError(
             f"configure_optimizers() returned {len(optimizers)} optimizers; automatic optimization steps one. Give one "

@@ -397,13 +397,13 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if any(callback.saves for callback in s.callbacks):
         hyperparameter_part(s.module, s.datamodule)  # says now, not at the first save, what a checkpoint will not hold
     s.log_hyperparameters()
-    from_start = s.resume is None or s.resume.data is None
+    from_start, wished = s.resume is None or s.resume.data is None, False
     if checkpoint is not None and s.resume is not None:
         with s.loading():
             restore_optimizers(checkpoint, s.optimizers, s.schedulers, where)
-            stop = s.state.stop  # a hook may ask for it by now
+            asked = s.state.stop  # a hook may ask for it by now
             s.state.become(saved_state(checkpoint, where))
-            s.state.stop = stop  # whoever resumes a run that was asked to stop wants it to go on
+            wished, s.state.stop = s.state.stop, asked
             check_epochs(s.state, s.settings, where)
         if from_start and s.resume.random is not None:
             restore_random_states(s.resume.random)
@@ -420,6 +420,8 @@ def run_fit(s: Session, train_given: Any, val_given: Any) -> None:
     if from_start:
         data.open(s.state.epoch)
     plan = s.settings.plan(data.size, s.validates)
+    if wished and not plan.stops(replace(s.state, stop=True)):  # it waits for min_epochs or min_steps
+        s.state.stop = True  # but whoever resumes a run that may have stopped wants it to go on
     if plan.finished(s.state):
         return
     if s.validates and plan.validates_in(s.state.epoch):  # asked for now, as Lightning does, though it is needed later

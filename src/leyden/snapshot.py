@@ -255,7 +255,9 @@ def restore_optimizers(
     before = [copy.deepcopy(owner.state_dict()) for owner in owners]
     for owner, state, own in zip(owners, (*states, *saved), before, strict=True):
         try:
-            owner.load_state_dict(state)
+            # A copy: torch keeps the tensors that it is given, and these are pages of the file, aligned to no more than
+            # their elements. Products of vectors depend on that in their last bit.
+            owner.load_state_dict(copy.deepcopy(state))
             if isinstance(owner, Optimizer):
                 _check_settings(owner, own)
         except BaseException as error:  # it takes its state in its own way

@@ -137,3 +137,17 @@ def test_several_optimizers_need_manual_optimization(tmp_path: Path) -> None:
     model.automatic_optimization = True
     with pytest.raises(ModuleError, match="automatic_optimization = False"):
         trainer(tmp_path).fit(model, batches())
+
+
+def test_a_plateau_scheduler_that_the_module_steps_itself_needs_no_monitor(tmp_path: Path) -> None:
+    class Plateau(Two):
+        def configure_optimizers(self) -> Any:
+            optimizers, _ = super().configure_optimizers()
+            return optimizers, [torch.optim.lr_scheduler.ReduceLROnPlateau(optimizers[0], factor=0.5, patience=0)]
+
+        def on_train_epoch_end(self) -> None:
+            self.lr_schedulers().step(1.0)
+
+    run = trainer(tmp_path, max_epochs=3)
+    run.fit(Plateau(), DataLoader(torch.ones(3, 2)))  # type: ignore[arg-type]
+    assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.1 * 0.5**2)

@@ -7,7 +7,7 @@ from torch.optim.lr_scheduler import ChainedScheduler, ReduceLROnPlateau, StepLR
 
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import ModuleError
-from leyden.loop.optimizers import NoOptimizer, SchedulerConfig, read_configuration
+from leyden.loop.optimizers import NoOptimizer, SchedulerConfig, check_monitors, read_configuration
 
 
 class Own:
@@ -110,7 +110,10 @@ def test_any_scheduler_may_be_stepped_with_a_metric():
     ],
 )
 def test_a_plateau_scheduler_without_a_metric_is_refused_with_the_form_that_names_one(returned):
-    message = refused(returned)
+    configs = read_configuration(returned)[1]
+    with pytest.raises(ModuleError) as caught:
+        check_monitors(configs)
+    message = str(caught.value)
     assert message.startswith("the lr_scheduler ReduceLROnPlateau steps on a metric, but none is named.")
     assert "'monitor'" in message
 

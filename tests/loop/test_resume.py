@@ -258,6 +258,33 @@ def test_last_starts_anew_where_there_is_none(tmp_path: Path) -> None:
     assert trainer.global_step == BATCHES
 
 
+def test_a_wish_to_stop_that_waits_for_min_epochs_is_still_there_when_the_run_goes_on(tmp_path: Path) -> None:
+    class StopSoon(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+            trainer.should_stop = trainer.should_stop or trainer.global_step == 2
+            if trainer.global_step == 3:
+                trainer.save_checkpoint(tmp_path / "a.ckpt")
+
+    loaders = DataLoader(Noisy(), 2), DataLoader(Noisy(), 5)
+
+    def fitted(**how: Any) -> L.Trainer:
+        run = L.Trainer(
+            accelerator="cpu",
+            max_epochs=5,
+            min_epochs=2,
+            callbacks=[StopSoon()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=tmp_path,
+        )
+        run.fit(Model(), *loaders, **how)
+        return run
+
+    assert fitted().global_step == fitted(ckpt_path=tmp_path / "a.ckpt").global_step == 2 * BATCHES
+
+
 def test_a_run_that_was_stopped_goes_on_when_it_is_resumed(tmp_path: Path) -> None:
     class StopAfterTwo(L.Callback):
         def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:

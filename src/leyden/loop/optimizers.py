@@ -128,12 +128,21 @@ def _read_scheduler(given: Any, monitor: str | None, optimizers: Sequence[Any]) 
     frequency: Any = config.frequency
     if isinstance(frequency, bool) or not isinstance(frequency, Integral) or frequency < 1:
         raise ModuleError(f"the lr_scheduler {name} has frequency={frequency!r}. Use a whole number from 1.")
-    if config.reduce_on_plateau and config.monitor is None:
-        raise ModuleError(
-            f"the lr_scheduler {name} steps on a metric, but none is named. Return "
-            "{'scheduler': scheduler, 'monitor': 'name of a logged metric'} as lr_scheduler."
-        )
     return config
+
+
+def check_monitors(configs: Sequence[SchedulerConfig]) -> None:
+    """See that schedulers which the run steps on a metric name one.
+
+    Raises:
+        ModuleError: one does not.
+    """
+    for config in configs:
+        if config.reduce_on_plateau and config.monitor is None:
+            raise ModuleError(
+                f"the lr_scheduler {type(config.scheduler).__name__} steps on a metric, but none is named. Return "
+                "{'scheduler': scheduler, 'monitor': 'name of a logged metric'} as lr_scheduler."
+            )
 
 
 def _check_scheduler(scheduler: Any, optimizers: Sequence[Any]) -> None:
