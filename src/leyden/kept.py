@@ -171,4 +171,5 @@ def _copy(tensor: Tensor) -> Tensor:
 
 
 def _same(tensor: Tensor, before: Tensor) -> bool:
-    return tensor.shape == before.shape and torch.equal(tensor.detach().cpu(), before)
+    dense = tensor.layout is torch.strided and not tensor.is_nested  # others cannot be compared
+    return dense and tensor.shape == before.shape and torch.equal(tensor.detach().cpu(), before)

@@ -66,7 +66,7 @@ def test_a_state_taken_inside_a_validation_is_that_of_the_epoch_around_it():
     log.begin_batch(torch.zeros(2))
     log.hook = "validation_step"
     log.log("val", 1.0)
-    assert log.state_dict() == before
+    assert log.state_dict() == {**before, "batch_size": 1}  # no batch of the epoch is worked on
 
 
 def test_a_state_taken_after_the_last_batch_shows_the_epoch():
@@ -151,6 +151,7 @@ MALFORMED = {
     "a published value that is no number": lambda state: state["published"]["callback"].update(x="x"),
     "a published name that is no text": lambda state: state["published"]["logged"].update({3: torch.tensor(1.0)}),
     "published values of another kind": lambda state: state["published"].update(more={}),
+    "no size of the batch": lambda state: state.update(batch_size=-1),
     "no word about the batches": lambda state: state.update(batches_over="no"),
 }
 

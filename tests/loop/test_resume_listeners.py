@@ -45,7 +45,7 @@ class Model(L.Module):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.average.lerp_(self.net[0].weight, 0.1)
         self.counts[1] += batch_idx
-        self.log("average", self.average.mean(), on_step=True, on_epoch=True, batch_size=1)
+        self.log("average", self.average.mean(), on_step=True, on_epoch=True)
 
     def on_validation_model_train(self) -> None:
         self.train()
@@ -110,7 +110,7 @@ def fit(
     L.seed_everything(seed, verbose=False)
     model = model or Model()
     run = trainer(folder, *callbacks, **({"max_epochs": 3, "val_check_interval": 2} | more))
-    loader: Any = DataLoader(torch.arange(8.0).reshape(4, 2), shuffle=True)  # type: ignore[arg-type]
+    loader: Any = DataLoader(torch.arange(14.0).reshape(7, 2) / 9, 2, shuffle=True)  # type: ignore[arg-type]
     run.fit(model, loader, batches(2), ckpt_path=ckpt_path)
     return model
 

@@ -40,6 +40,11 @@ def batch_size_of(batch: Any) -> int:
     return size
 
 
+def first_size(batch: Any) -> int | None:
+    """The length of the first tensor found in the batch; None where there is none."""
+    return next(_sizes(batch), None)
+
+
 def _sizes(batch: Any) -> Iterator[int]:
     if isinstance(batch, Tensor):
         yield batch.size(0) if batch.ndim else 1

@@ -10,7 +10,7 @@ from typing import Any, cast, final
 import torch
 from torch import Tensor
 
-from leyden.core.batch_size import batch_size_of
+from leyden.core.batch_size import batch_size_of, first_size
 from leyden.core.board import Board
 from leyden.core.log_state import dump_slots, load_slots
 from leyden.core.published import Published
@@ -254,7 +254,11 @@ class Log:
             "epoch": None if board is None else dump_slots(board.slots[0], metrics),
             "begun": board is not None and board.begun,
             "batches_over": board is not None and board.batches_over,
+            "batch_size": self._size_of_batch() if board is not None and board is self._boards[-1] else 1,
         }
+
+    def _size_of_batch(self) -> int | None:
+        return first_size(self._batch) if self._batch_size is None else self._batch_size
 
     def evaluated(self, metrics: Mapping[str, Metric]) -> list[str]:
         """Of metric objects by name, those that an evaluation has logged which is not closed yet: that resets them."""
@@ -272,11 +276,15 @@ class Log:
         Raises:
             FormatError: an entry is missing, unknown or malformed; nothing is changed then.
         """
-        _expect_entries(state, ("published", "epoch", "begun", "batches_over"), "The state of the logged values")
+        entries = ("published", "epoch", "begun", "batches_over", "batch_size")
+        _expect_entries(state, entries, "The state of the logged values")
         _expect_entries(state["published"], Published.__slots__, "Its entry 'published'")
         for name in ("begun", "batches_over"):
             if not isinstance(state[name], bool):
                 raise FormatError(f"The state of the logged values has no bool under {name!r}.")
+        size = state["batch_size"]
+        if size is not None and (type(size) is not int or size < 0):
+            raise FormatError("The state of the logged values has no number of samples under 'batch_size'.")
         slots = None if state["epoch"] is None else load_slots(state["epoch"], metrics)
         self._published.load_state_dict(state["published"])
         self._boards.clear()
@@ -287,6 +295,7 @@ class Log:
             board.batches_over = state["batches_over"]
             self._boards.append(board)
         self._no_batch()
+        self._batch_size = size
 
 
 def _wide() -> torch.dtype:
