@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
 import struct
 
 import pytest
@@ -210,3 +212,39 @@ def test_the_header_comes_last_so_an_interrupted_file_has_none():
         write(stream, {"a": leaf("F64", (1,), b"12345678", 8), "b": Leaf("U8", (1,), 1, fails)}, "{}")
     assert stream.getvalue()[:8] == bytes(8)
     assert stream.getvalue().endswith(b"12345678")
+
+
+BIG = {f"w{number}": leaf("U8", (9 << 20,), bytes([number]) * (9 << 20)) for number in range(3)}
+
+
+def test_large_tensors_are_on_their_way_to_the_disk_while_they_are_written_and_have_the_right_digests(
+    tmp_path, monkeypatch
+):
+    flushed = []
+
+    def flush(descriptor):
+        flushed.append(os.fstat(descriptor).st_size)
+        os.fsync(descriptor)
+
+    monkeypatch.setattr(envelope, "_FLUSH", flush)
+    with (tmp_path / "x").open("wb", buffering=0) as stream:
+        write(stream, BIG, "{}")
+    data = (tmp_path / "x").read_bytes()
+    opened(bytearray(data))
+    assert flushed
+    assert 0 < flushed[0] < len(data)
+
+
+def test_small_files_are_not_flushed_piece_by_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(envelope, "_FLUSH", pytest.fail)
+    with (tmp_path / "x").open("wb", buffering=0) as stream:
+        write(stream, LEAVES, "{}")
+
+
+def test_what_the_disk_says_while_a_file_is_written_is_not_lost(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(envelope, "_FLUSH", refuse)
+    with (tmp_path / "x").open("wb", buffering=0) as stream, pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        write(stream, BIG, "{}")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from typing import BinaryIO, Final, final
 
 from leyden.errors import DigestError, EncodeError, FormatError
@@ -32,6 +34,8 @@ _HEX = re.compile(rb"[0-9a-f]*")
 _CHUNK = 2 << 20
 _BUFFERS = 4
 _WORTH_A_THREAD = 1 << 20
+_WORTH_A_FLUSH = 8 << 20
+_FLUSH: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 
 
 @final
@@ -86,10 +90,13 @@ def write(
             "Put large plain data into tensors or numpy arrays."
         )
     stream.seek(begin + 8 + length)
-    with ThreadPoolExecutor(1) as other:
-        hashed = _Hashed(stream, other, max(map(_size, ordered.values()), default=0))
+    # One thread each: pieces of a tensor are hashed in their order.
+    with ThreadPoolExecutor(1) as hasher, ThreadPoolExecutor(1) as flusher:
+        flushed = _Flushed(stream, flusher)
+        hashed = _Hashed(flushed, hasher, max(map(_size, ordered.values()), default=0))
         hashes = [hashed.write(leaf.read()) for leaf in ordered.values()]
         hashed.finish()
+        flushed.finish()
     end = stream.tell()
     digests = [hexdigest() for hexdigest in hashes]
     header = _render(ordered, tree, digests, more)
@@ -213,7 +220,7 @@ class _Hashed:
     What is hashed is what was written, even if somebody changes the tensor meanwhile, since both come from a copy.
     """
 
-    def __init__(self, stream: BinaryIO, other: ThreadPoolExecutor, largest: int) -> None:
+    def __init__(self, stream: _Flushed, other: ThreadPoolExecutor, largest: int) -> None:
         self._stream, self._other = stream, other
         size = min(_CHUNK, largest)
         # Several, so that neither waits for the other at every piece.
@@ -233,7 +240,7 @@ class _Hashed:
                 self._buffers.append(buffer)
             else:
                 self._hashing.append((buffer, self._other.submit(digest.update, part)))
-            _write_all(self._stream, part)
+            self._stream.write(part)
         return digest.hexdigest
 
     def finish(self) -> None:
@@ -246,6 +253,33 @@ class _Hashed:
         buffer, hashing = self._hashing.popleft()
         hashing.result()
         return buffer
+
+
+@final
+class _Flushed:
+    """Writes data while another thread sends what is written to the disk, so that little is left to wait for."""
+
+    def __init__(self, stream: BinaryIO, other: ThreadPoolExecutor) -> None:
+        self._stream, self._other = stream, other
+        self._descriptor = stream.fileno() if isinstance(stream, FileIO) else None
+        self._waiting = 0  # bytes
+        self._flushing: Future[None] | None = None
+
+    def write(self, data: memoryview) -> None:
+        _write_all(self._stream, data)
+        if self._descriptor is None:
+            return
+        self._waiting += len(data)
+        if self._waiting < _WORTH_A_FLUSH or (self._flushing is not None and not self._flushing.done()):
+            return
+        self.finish()
+        self._waiting = 0
+        self._flushing = self._other.submit(_FLUSH, self._descriptor)
+
+    def finish(self) -> None:
+        """Wait, and raise what the disk has said: it says so once, and would not to whoever flushes next."""
+        if self._flushing is not None:
+            self._flushing.result()
 
 
 def _write_all(stream: BinaryIO, data: memoryview) -> None:
