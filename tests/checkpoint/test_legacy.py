@@ -358,6 +358,12 @@ def test_compressed_members_are_read_as_torch_reads_them():
     assert alike(load_legacy(rezipped(value, method=zipfile.ZIP_DEFLATED)), value)
 
 
+def entry_with(data: bytes, name: bytes, offset: int, value: bytes) -> bytes:
+    """The archive with another value in the directory's entry of a member."""
+    at = data.rindex(name) - 46 + offset
+    return data[:at] + value + data[at + len(value) :]
+
+
 def test_a_small_file_that_would_take_much_memory_is_refused_before_it_takes_it():
     bomb = rezipped(torch.zeros(25 << 20), method=zipfile.ZIP_DEFLATED)
     assert len(bomb.getvalue()) < 1 << 20
@@ -408,9 +414,11 @@ def test_an_archive_that_is_not_as_torch_writes_it_is_refused(change, says):
         (lambda data: data + b"x", "could be read in two ways"),
         (lambda data: data[:-30], "cut short"),
         (lambda data: data.replace(b"archive/data.pkl", b"archive/data.pkm", 1), "is called"),
-        (lambda data: data.replace(b"\x3f\x80", b"\x3f\x80").replace(b"FloatStorage", b"floatStorage", 1), "checksum"),
+        (lambda data: data.replace(b"FloatStorage", b"floatStorage", 1), "checksum"),
+        (lambda data: entry_with(data, b"archive/data/0", 38, b"\x10"), "says that it is a directory"),
+        (lambda data: data[:-38] + b"\1" + data[-37:], "one of several parts"),
     ],
-    ids=["before", "after", "end", "two names", "changed"],
+    ids=["before", "after", "end", "two names", "changed", "a directory", "several disks"],
 )
 def test_an_archive_that_contradicts_itself_is_refused(change, says):
     data = saved(torch.ones(2)).getvalue()

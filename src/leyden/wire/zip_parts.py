@@ -26,6 +26,7 @@ _FULL32: Final = 0xFFFFFFFF
 ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
 _DESCRIBED: Final = 0x8  # sizes and checksum follow the data
 _USUAL_FLAGS: Final = 0x8 | 0x800 | 0x6  # described, UTF-8, and how hard it was compressed
+_DIRECTORY: Final = 0x10  # an attribute of DOS
 _USUAL_METHODS: Final = {0, 8}
 
 
@@ -111,6 +112,9 @@ def _end(data: memoryview, at: int, archive: Archive) -> tuple[int, int, int, in
     if found < 0 or bytes(data[found : found + 4]) != _END64:
         archive.odd(at, "its zip64 record is not where it should be", grave=True)
         return count, size, offset, at
+    disks = (*struct.unpack_from("<II", data, found + 16), *struct.unpack_from("<I", data, at - 16))
+    if any(disks) or int.from_bytes(data[at - 4 : at], "little") > 1:
+        archive.odd(at, "it says that it is one of several parts", grave=True)
     here64, count64, size64, offset64 = struct.unpack_from("<QQQQ", data, found + 24)
     narrow = ((count, _FULL16, count64), (size, _FULL32, size64), (offset, _FULL32, offset64))
     if any(value not in (full, wide) for value, full, wide in narrow) or here64 != count64:
@@ -142,7 +146,7 @@ def _directory(data: memoryview, archive: Archive, at: int, size: int, count: in
             comment_size,
             disk,
             _,
-            _,
+            attributes,
             header,
         ) = struct.unpack_from("<IHHHHIIIIHHHHHII", data, at)
         name = bytes(data[at + 46 : at + 46 + name_size])
@@ -153,6 +157,10 @@ def _directory(data: memoryview, archive: Archive, at: int, size: int, count: in
             archive.odd(at, f"member {member.name[:80]!r} has a comment")
         if disk not in (0, _FULL16) or b"\0" in name:
             archive.odd(at, f"member {member.name[:80]!r} has an impossible entry", grave=True)
+        if attributes & _DIRECTORY and not name.endswith(b"/"):
+            archive.odd(
+                at, f"member {member.name[:80]!r} says that it is a directory, which some do not read", grave=True
+            )
         if (made & 0xFF) > 63 or (need & 0xFF) > 63:
             archive.odd(at, f"member {member.name[:80]!r} needs version {need & 0xFF} of zip, which there is not")
         if flags & ~_USUAL_FLAGS & ~ENCRYPTED:

@@ -443,3 +443,8 @@ def test_it_goes_on_after_raw_bytes_where_it_is_told_to():
     data = b"cshop\nbuy\n)\x81}bNOISE."
     assert read(data).broken
     assert read(data, inline=lambda built, at: at + 5).broken is None
+
+
+def test_arguments_of_any_kind_are_told_and_not_an_error():
+    pickle = interpret(memoryview(b"c_codecs\nencode\n(S'a'\n]tR."))
+    assert [event.kind for event in pickle.events] == [Kind.ARGUMENTS]

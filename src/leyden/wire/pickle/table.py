@@ -189,7 +189,7 @@ def _naturals(value: Value) -> bool:
 
 
 def _codec(arguments: tuple[Value, ...]) -> bool:
-    return len(arguments) == 2 and arguments[1] in _CODECS
+    return len(arguments) == 2 and type(arguments[1]) is str and arguments[1] in _CODECS
 
 
 def _fill(arguments: tuple[Value, ...]) -> bool:
