@@ -365,7 +365,7 @@ class Session:
         if resume is not None:  # nothing has been trained since
             return dict(resume.saved)
         if run is None:
-            own = before_training(self.state, self.log, self.random_before_sanity)
+            own = before_training(self.state, self.log, self.module, self.random_before_sanity)
             return training_part(self.optimizers, self.schedulers, None, own)
         return training_part(run.optimizers, run.schedulers.configs, run.scaler, in_training(run, self.module))
 

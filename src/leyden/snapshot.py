@@ -19,6 +19,7 @@ from leyden.api.restore import fill_weights, unrestored
 from leyden.checkpoint.like import check_optimizer, check_scheduler
 from leyden.core.metric_state import check_metrics, dump_metrics, metrics_in
 from leyden.core.metrics import Log
+from leyden.core.own_generators import check_generators, dump_generators
 from leyden.core.state import FORMAT, State
 from leyden.core.turns import is_rest
 from leyden.core.warnings import warn
@@ -71,6 +72,7 @@ def in_training(run: Run, module: Module) -> dict[str, Any]:
         "log": run.log.state_dict(metrics_in(module)) if before is None else before.log,
         "validation_rows": list(run.validation.rows if before is None else before.rows),
         "metrics": dump_metrics(module) if before is None else before.metrics,
+        "generators": dump_generators(module) if before is None else before.generators,
         "evaluated": run.log.evaluated(metrics_in(module)) if before is None else [],
         "validation": standing(run.validation) if before is None else before.loaders,
         "rest": None if run.log.rest is None or before is not None else run.log.rest.state_dict(),
@@ -78,12 +80,13 @@ def in_training(run: Run, module: Module) -> dict[str, Any]:
     }
 
 
-def before_training(state: State, log: Log, random: Mapping[str, Any] | None) -> dict[str, Any]:
+def before_training(state: State, log: Log, module: Module, random: Mapping[str, Any] | None) -> dict[str, Any]:
     """The same of one that is made before a run trains.
 
     Args:
         state: where the run begins.
         log: of which nothing is needed.
+        module: whose own random generators go on where they are.
         random: the random states that training will begin with; None: those of this moment.
     """
     return {
@@ -94,6 +97,7 @@ def before_training(state: State, log: Log, random: Mapping[str, Any] | None) ->
         "log": log.state_dict(),
         "validation_rows": [],
         "metrics": {},
+        "generators": dump_generators(module),
         "evaluated": [],
         "validation": None,
         "rest": None,
@@ -369,6 +373,7 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
             check_random_states(own["random"])
         Log().load_state_dict(own["log"], metrics_in(module))
         check_metrics(own["metrics"], module)
+        check_generators(own["generators"])
         evaluated = own["evaluated"]
         if not isinstance(evaluated, list) or not all(isinstance(name, str) for name in evaluated):
             raise FormatError("its metric objects of a validation are not a list of names")
@@ -388,6 +393,7 @@ def resume_of(checkpoint: Mapping[str, Any], module: Module, where: str) -> Resu
         log=own["log"],
         validation_rows=rows,
         metrics=own["metrics"],
+        generators=own["generators"],
         evaluated=evaluated,
         validation=validation,
         rest=own["rest"],
@@ -399,7 +405,7 @@ _REFUSALS = (ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 _AS_BEFORE = "Resume with the configure_optimizers() that the run was started with."
 _PASSED_ON = ("epoch", "global_step", "loops", "optimizer_states", "lr_schedulers", SCALER, "leyden")
 _TRAINING_STATE = {
-    *("state", "random", "data", "log", "validation_rows", "metrics", "evaluated", "validation", "rest"),
+    *("state", "random", "data", "log", "validation_rows", "metrics", "generators", "evaluated", "validation", "rest"),
 }
 
 

@@ -43,19 +43,21 @@ class Rows(Dataset[torch.Tensor]):
 
 
 class Model(L.Module):
-    """Its validation counts differently in each order of the rows, and draws random numbers."""
+    """Its validation counts differently in each order of the rows, and draws random numbers of two kinds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
         self.mean = torchmetrics.MeanMetric()
+        self.noise = torch.Generator().manual_seed(3)  # of the module itself
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        return self.net(batch).pow(2).mean()
+        return self.net(batch + torch.randn(3, generator=self.noise)).pow(2).mean()
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         rows = batch if isinstance(batch, torch.Tensor) else torch.cat(list(batch))
-        value = (self.net(rows).mean() + rows.mean() + torch.rand(())) * (batch_idx + 1)
+        drawn = torch.rand(()) + torch.rand((), generator=self.noise)
+        value = (self.net(rows).mean() + rows.mean() + drawn) * (batch_idx + 1)
         self.mean.update(value)
         self.log("mean", self.mean)
         self.log("last", value, reduce_fx="max", batch_size=1)

@@ -86,6 +86,7 @@ def _training_state(checkpoint: Mapping[str, Any], where: str) -> dict[str, Any]
         "log": log,
         "validation_rows": [],
         "metrics": {},
+        "generators": {},
         "evaluated": [],
         "validation": None,
         "rest": None,

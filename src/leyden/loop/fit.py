@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from leyden.core.described import described
 from leyden.core.metric_state import dump_metrics, metrics_in
+from leyden.core.own_generators import dump_generators
 from leyden.core.stage import RunningStage
 from leyden.core.warnings import warn
 from leyden.data.pulled import NoBatchError
@@ -115,6 +116,7 @@ def validate(run: Run, index: int) -> None:
         list(validation.rows),
         run.log.state_dict(metrics_in(validation.module)),
         dump_metrics(validation.module),
+        dump_generators(validation.module),
         standing(validation),
     )
     run.status.stage = RunningStage.VALIDATING

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from leyden.core.metric_state import load_metrics, metrics_in
+from leyden.core.own_generators import load_generators
 from leyden.core.stage import RunningStage
 from leyden.core.turns import Listener, in_turn, looks_at, still_to_call
 from leyden.core.warnings import warn
@@ -35,6 +36,7 @@ def pick_up(run: Run) -> Resume:
             validation.data(renew=False).load_state_dict(resume.validation)
         run.log.load_state_dict(resume.log, metrics_in(validation.module))
         load_metrics(resume.metrics, validation.module)
+        load_generators(resume.generators, validation.module)
         validation.rows[:] = resume.validation_rows
         if resume.random is not None:
             restore_random_states(resume.random)

@@ -55,6 +55,7 @@ class Resume(NamedTuple):
     log: Mapping[str, Any]
     validation_rows: list[int]
     metrics: Mapping[str, Any]
+    generators: Mapping[str, Any]  # of the module
     evaluated: list[str]  # names of metric objects that the end of the validation, in which it was made, resets
     validation: Standing | None  # of the validation loaders; None: nobody had asked for them, or others are due
     rest: Mapping[str, Any] | None  # who was still to be called in the hook in which it was made
@@ -68,6 +69,7 @@ class Before(NamedTuple):
     rows: list[int]
     log: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    generators: Mapping[str, Any]
     loaders: Mapping[str, Any] | None
 
 
