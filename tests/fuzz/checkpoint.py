@@ -1,9 +1,12 @@
 """A fuzz target for checkpoints: header, tree and tensors of a file with every node, changed in every way.
 
+Of ten files seven are such; two are weights alone, Leyden's or of the safetensors library; one is encrypted.
+
     python -m tests.fuzz.checkpoint --seconds 600 --seed 1
 
 Whatever comes out, the reader gives a value that the second reader gives too, or raises one LeydenError, within the
 memory that the process may have and in little time. Changed files are sealed anew, so that the reader looks at them.
+No file may take more than a second of the processor's time, or let the process grow by more than 64 MiB.
 """
 
 from __future__ import annotations
@@ -15,22 +18,28 @@ import io
 import json
 import random
 import resource
+import signal
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyrage
 import safetensors.torch
+import torch
 from tests.checkpoint.test_second_reader import alike
 from tests.checkpoint.test_second_reader import tree as sample_tree
 from tests.second_reader import Reader
 
 from leyden.checkpoint import trust
-from leyden.checkpoint.load import load
-from leyden.checkpoint.save import save
+from leyden.checkpoint.load import load, load_weights
+from leyden.checkpoint.save import save, save_weights
+from leyden.checkpoint.tensors import bytes_of
 from leyden.errors import DigestError, LeydenError
+from leyden.security.encryption import Encryption
 from leyden.wire.envelope import PREFIX, SEAL
 
 SEAL_AT = 8 + len(PREFIX)
@@ -85,7 +94,15 @@ ODDITIES = [
     [1, 2], [0, 0], {"a": 1}, {"tensor": "texts.3"}, ["shapes.2", "uint8", [2]], [2**40, 2**40], [0, 2**63], [1] * 70,
     "builtins:eval", "torch:load", f"{sample_tree.__module__}:Box", "collections:OrderedDict",
 ]  # fmt: skip
-LIMIT = 10.0  # seconds for one file, far more than any takes
+SECONDS = 1.0  # of the processor's time for one file, far more than any takes
+HANGS = 60  # seconds after which a file that never ends is given up
+GROWTH = 64 << 20  # bytes by which one file may let the process grow
+DTYPES = [torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.int64, torch.uint16, torch.bool, torch.complex64]
+KINDS = {"checkpoint": 7, "weights": 2, "encrypted": 1}
+
+
+class Hangs(BaseException):
+    """A file was read for too long."""
 
 
 @dataclass
@@ -95,13 +112,41 @@ class Figures:
     files: int = 0
     read: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     slowest: tuple[float, int] = (0.0, 0)  # seconds, and which file
+
+
+@dataclass
+class Samples:
+    """Good files, and what opens the encrypted ones."""
+
+    checkpoint: bytes
+    weights: bytes
+    foreign: bytes
+    recipient: pyrage.x25519.Recipient
+    encryption: Encryption
 
 
 def sample(folder):
     """The bytes of a file with every node of the page."""
     save(sample_tree(), folder / "sample.ckpt")
     return (folder / "sample.ckpt").read_bytes()
+
+
+def samples(folder):
+    """One file of each kind."""
+    weights = {f"layer.{dtype}".replace("torch.", ""): torch.ones(2, 3).to(dtype) for dtype in DTYPES}
+    weights |= {"none": torch.empty(0, 4), "one": torch.tensor(1.5)}
+    save_weights(weights, folder / "weights.safetensors")
+    key = pyrage.x25519.Identity.generate()
+    (folder / "keys").write_text(str(key))
+    return Samples(
+        sample(folder),
+        (folder / "weights.safetensors").read_bytes(),
+        safetensors.torch.save(weights),
+        key.to_public(),
+        Encryption(keys=folder / "keys"),
+    )
 
 
 def parts(data):
@@ -231,16 +276,60 @@ def changed(data, chance, own):
             return rendered(members, body, own), True
 
 
-def read(data, *, own, verify):
+def changed_weights(given, chance):
+    """A file of weights made from a good one: one with a seal as any checkpoint, or one without."""
+    if chance.random() < 0.4:
+        return changed(given.weights, chance, own=False)[0]
+    header, body = parts(given.foreign)
+    match chance.randrange(5):
+        case 0:
+            return mutated(given.foreign, chance)
+        case 1:
+            return given.foreign[: chance.randrange(len(given.foreign))]
+        case 2:
+            header = mutated(header, chance)
+        case _:
+            header = json.dumps(rearranged(json.loads(header), chance)).encode()
+    return len(header).to_bytes(8, "little") + header + body
+
+
+def read_weights(data):
+    """What becomes of a file of weights; the safetensors library finds the same in what is read."""
+    try:
+        weights = load_weights(io.BytesIO(data))
+    except LeydenError as error:
+        return named(error)
+    found = safetensors.torch.load(data)
+    header, _ = parts(data)
+    if b"leyden.tree" not in header:
+        assert weights.keys() == found.keys()
+        for name, tensor in weights.items():
+            assert (tensor.dtype, tensor.shape) == (found[name].dtype, found[name].shape)
+            assert bytes(bytes_of(tensor)) == bytes(bytes_of(found[name]))
+    return None
+
+
+def changed_encrypted(given, chance):
+    """An encrypted file that was changed, or what is encrypted; and whether digests are to be verified."""
+    strange, verify = changed(given.checkpoint, chance, own=False)
+    if chance.random() < 0.5:
+        return pyrage.encrypt(strange, [given.recipient]), verify
+    return mutated(pyrage.encrypt(given.checkpoint, [given.recipient]), chance), True
+
+
+def read(data, *, own, verify, encryption=None):
     """What becomes of a file: None where it is read and rightly so, else the name of the error."""
     try:
-        tree = load(io.BytesIO(data), verify=verify, describe=() if own else ["objects"])
+        tree = load(io.BytesIO(data), verify=verify, encryption=encryption, describe=() if own else ["objects"])
     except LeydenError as error:
-        refusal = error
-    else:
-        if not own:
-            check_value(data, tree)
-        return None
+        return named(error)
+    if not own and encryption is None:
+        check_value(data, tree)
+    return None
+
+
+def named(refusal):
+    """The kind of an error that begins with what it is about."""
     assert str(refusal).startswith("The stream"), f"the message does not name the file: {refusal}"
     return type(refusal).__name__
 
@@ -254,32 +343,69 @@ def check_value(data, tree):
     alike(Reader(safetensors.torch.load(data)).value(nodes), tree)
 
 
-def run(seed, *, first=0, files=sys.maxsize, seconds=float("inf"), data=None):
+def run(seed, *, first=0, files=sys.maxsize, seconds=float("inf")):
     """Change and read until enough was seen; an AssertionError, or any other, is a finding."""
     with TemporaryDirectory() as folder:
-        data = data or sample(Path(folder))
+        given = samples(Path(folder))
+        before = signal.signal(signal.SIGALRM, _hangs)
+        try:
+            return _run(given, seed, first, files, seconds)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
+def _run(given, seed, first, files, seconds):
     figures, start = Figures(), time.monotonic()
     while figures.files < files and time.monotonic() - start < seconds:
         number = first + figures.files
         chance = random.Random(f"{seed} {number}")
-        own = chance.random() < 0.3
-        strange, verify = changed(data, chance, own)
-        before = time.monotonic()
+        [kind] = chance.choices([*KINDS], [*KINDS.values()])
+        own = verify = False
+        match kind:
+            case "checkpoint":
+                own = chance.random() < 0.3
+                strange, verify = changed(given.checkpoint, chance, own)
+                reading = partial(read, strange, own=own, verify=verify)
+            case "weights":
+                strange = changed_weights(given, chance)
+                reading = partial(read_weights, strange)
+            case _:
+                strange, verify = changed_encrypted(given, chance)
+                reading = partial(read, strange, own=False, verify=verify, encryption=given.encryption)
         try:
-            error = read(strange, own=own, verify=verify)
+            error, took = measured(reading)
         except BaseException:
             Path(f"fuzz-{seed}-{number}.ckpt").write_bytes(strange)
-            print(f"fuzz-{seed}-{number}.ckpt: own {own}, verify {verify}", file=sys.stderr)
+            opened = given.encryption.keys[0].read_text() if kind == "encrypted" else "no key"
+            print(f"fuzz-{seed}-{number}.ckpt: {kind}, own {own}, verify {verify}, {opened}", file=sys.stderr)
             raise
-        took = time.monotonic() - before
-        assert took < LIMIT, f"file {number} of seed {seed} took {took:.1f} s"
         figures.slowest = max(figures.slowest, (took, number))
         figures.files += 1
+        figures.kinds[kind] += 1
         if error is None:
             figures.read += 1
         else:
             figures.errors[error] += 1
     return figures
+
+
+def measured(reading):
+    """What reading says, and its seconds of the processor's time; AssertionError if it takes too much of anything."""
+    largest, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    signal.setitimer(signal.ITIMER_REAL, HANGS)
+    try:
+        error = reading()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    took = time.process_time() - began
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - largest) << 10
+    assert took < SECONDS, f"it took {took:.1f} s"
+    assert grown < GROWTH, f"it took {grown >> 20} MiB"
+    return error, took
+
+
+def _hangs(*_):
+    raise Hangs
 
 
 def truncated(data):
@@ -295,7 +421,7 @@ def main():
     parser.add_argument("--files", type=int, default=sys.maxsize)
     parser.add_argument("--first", type=int, default=0, help="the number of the first file, to see one again")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    parser.add_argument("--memory", type=int, default=512, help="MiB that reading may take")
+    parser.add_argument("--memory", type=int, default=128, help="MiB that reading may take")
     options = parser.parse_args()
     run(options.seed, files=20)  # what is loaded at the first use is there now
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -305,8 +431,9 @@ def main():
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     took, slowest = figures.slowest
     print(
-        f"seed {options.seed}: {figures.files} files, {figures.read} read, {dict(figures.errors.most_common())}, "
-        f"slowest {took * 1000:.0f} ms (file {slowest}), {grown / 1024:.0f} MiB more memory"
+        f"seed {options.seed}: {figures.files} files, {dict(figures.kinds)}, {figures.read} read, "
+        f"{dict(figures.errors.most_common())}, slowest {took * 1000:.0f} ms (file {slowest}), "
+        f"{grown / 1024:.0f} MiB more memory"
     )
 
 
