@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ENV := $(VENV)/.run $(VENV)/.package
 
-.PHONY: demo test lint parity resume kill bench fuzz lock clean
+.PHONY: demo test lint parity resume kill bench fuzz interop lock clean
 
 demo: $(ENV)
 	$(BIN)/leyden demo
@@ -43,6 +43,13 @@ bench: $(ENV) $(VENV)/.dev
 fuzz: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.checkpoint --seconds 600
 
+# The program age is no package of Python.
+interop: export OMP_NUM_THREADS = 1
+interop: $(ENV) $(VENV)/.dev $(VENV)/.interop
+	$(BIN)/python -m pytest tests/interop/signatures.py
+	@command -v $${AGE:-age} > /dev/null || { echo "age is missing: apt-get install age, brew install age, or AGE=/path/to/age make interop"; exit 1; }
+	$(BIN)/python -m pytest tests/interop/encryption.py
+
 # The stamps make a second run start at once; a changed lock file builds the environment anew.
 $(VENV)/.run: requirements/run.txt requirements/torch.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Leyden needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
@@ -56,13 +63,19 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(PIP) --require-hashes --no-deps -r requirements/dev.txt
 	touch $@
 
+$(VENV)/.interop: requirements/interop.txt
+	$(PYTHON) -m venv --clear $(VENV)/interop
+	$(VENV)/interop/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes --no-deps -r requirements/interop.txt
+	touch $@
+
 $(VENV)/.package: $(VENV)/.run pyproject.toml
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Resolves for every Python and platform at once. What belongs to one build of torch is left to torch (see torch.txt).
-LOCK = $(VENV)/lock/bin/uv pip compile pyproject.toml --constraint requirements/torch.txt --quiet --universal \
-       --python-version 3.10 --generate-hashes --no-annotate --no-header --upgrade
+COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate \
+          --no-header --upgrade
+LOCK = $(COMPILE) pyproject.toml --constraint requirements/torch.txt
 PER_BUILD = '/^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==/ {skip = 1; next} /^[^ ]/ {skip = 0} !skip'
 
 lock:
@@ -70,6 +83,7 @@ lock:
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet uv
 	$(LOCK) requirements/run.in --output-file $(VENV)/lock/run.txt
 	$(LOCK) requirements/run.in requirements/dev.in --output-file $(VENV)/lock/dev.txt
+	$(COMPILE) requirements/interop.in --output-file requirements/interop.txt
 	awk $(PER_BUILD) $(VENV)/lock/run.txt > requirements/run.txt
 	awk $(PER_BUILD) $(VENV)/lock/dev.txt > requirements/dev.txt
 
