@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final, final
 
 from leyden.errors import FormatError
@@ -38,7 +38,7 @@ class Origin:
 
 def dumps(origin: Origin) -> str:
     """The text that a header has."""
-    members: dict[str, Json] = asdict(origin)
+    members: dict[str, Json] = dict(vars(origin))  # in the order of the fields
     if origin.packages is not None:
         members["packages"] = {name: [version, digest] for name, (version, digest) in sorted(origin.packages.items())}
     return strict_json.dumps(members)
