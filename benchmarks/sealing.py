@@ -3,9 +3,9 @@
     python -m benchmarks.sealing --mib 1 100 1024 --rounds 5 --directory .
 
 Two whole saves differ by more than a seal costs, because of the disk; so the parts are timed by themselves, many times,
-and set against the whole: making the signature, saying where the file comes from, and noting it in the run's record; and
-for a load, checking the signature and asking whose key it is. Digests belong to every save, sealed or not. What a process
-pays once (making or reading the key, naming the packages) is told apart. Medians.
+and set against the whole. For a save: making the signature, saying where the file comes from, noting it in the run's
+record. For a load: checking the signature, asking whose key it is. Digests belong to every save, sealed or not. What a
+process pays once (making or reading the key, naming the packages) is told apart. Medians.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import safetensors.torch
 import torch
 from tests.checkpoint.same import same
 
+from leyden.checkpoint.content import content
 from leyden.checkpoint.enums import ENUMS, register_enum
 from leyden.checkpoint.load import load, load_weights, verify
 from leyden.checkpoint.save import save
@@ -245,3 +246,22 @@ for name in sys.argv[1:]:
     refusals = ["cut short: its tensors end", "not one JSON object", "values, the limit", "cut short: its header"]
     for line, refusal in zip(output.splitlines(), refusals, strict=True):
         assert refusal in line
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o620, 0o666])
+def test_what_others_may_write_to_is_not_the_file_itself_once_it_is_verified(tmp_path, mode):
+    path = tmp_path / "a.ckpt"
+    save({"w": torch.arange(300_000.0)}, path)
+    path.chmod(mode)
+    tree = load(path, mapped=True)
+    with path.open("r+b") as file:  # in place, as a copy over it does
+        file.write(bytes(path.stat().st_size))
+    assert torch.equal(tree["w"], torch.arange(300_000.0))
+
+
+def test_what_its_owner_alone_may_write_to_is_mapped(tmp_path):
+    save({"w": torch.arange(300_000.0)}, tmp_path / "a.ckpt")
+    data, _ = content(tmp_path / "a.ckpt", mapped=True)
+    with (tmp_path / "a.ckpt").open("r+b") as file:
+        file.write(b"changed")
+    assert bytes(data[:7]) == b"changed"

@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from torch.utils.data import DataLoader
 
 import leyden as L
+from leyden.checkpoint import trust
 from leyden.checkpoint.load import load, read
 from leyden.checkpoint.save import encoded, save
 from leyden.checkpoint.store import Moment, Store, moment_of
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import EncryptionError, PolicyError, SealError, SettingsError
-from leyden.security import ledger
+from leyden.security import keys, ledger
 from leyden.security.keys import Identity, home
 from leyden.security.policy import Policy
 from leyden.wire import envelope
@@ -129,6 +130,51 @@ def test_a_link_to_the_newest_is_the_last_and_one_that_was_turned_is_refused(tmp
     (tmp_path / "last.ckpt").symlink_to(oldest.name)
     with pytest.raises(SealError, match="rule 'rolled_back'"):
         made.validate(Valid(), DataLoader(torch.ones(4, 2)), ckpt_path="last")
+
+
+def stranger(folder, monkeypatch, **origin):
+    """A checkpoint of somebody else's, who knows everything but the user's key."""
+    mine = (folder / "last.ckpt").read_bytes()
+    monkeypatch.setenv("LEYDEN_HOME", str(folder / "of a stranger"))
+    tree = read(folder / "last.ckpt")
+    save(tree.tree, folder / "last.ckpt", origin=replace(tree.origin, **origin) if origin else None)
+    monkeypatch.undo()
+    assert (folder / "last.ckpt").read_bytes() != mine
+
+
+@pytest.mark.parametrize("origin", [{}, {"step": 9}, {"run": "ab" * 16}], ids=["none", "the run's", "of no run"])
+def test_a_last_checkpoint_that_was_planted_is_refused_unless_it_is_named(tmp_path, monkeypatch, origin):
+    fitted(tmp_path)
+    stranger(tmp_path, monkeypatch, **origin)
+    trust._WRITTEN.clear()  # this process played the stranger
+    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rule 'rolled_back'"):
+        fitted(tmp_path, 2, ckpt_path="last")
+    assert fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt").global_step == 4
+
+
+def test_a_checkpoint_of_another_run_in_the_place_of_the_last_is_refused(tmp_path):
+    for name in ("a", "b"):
+        fitted(tmp_path / name)
+    shutil.copy(tmp_path / "b" / "last.ckpt", tmp_path / "a" / "last.ckpt")
+    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rule 'rolled_back'"):
+        fitted(tmp_path / "a", 2, ckpt_path="last")
+
+
+def test_a_directory_that_was_copied_goes_on(tmp_path):
+    fitted(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert fitted(tmp_path / "b", 2, ckpt_path="last").global_step == 4
+
+
+def test_a_directory_from_another_machine_goes_on_once_its_key_is_trusted(tmp_path, monkeypatch):
+    fitted(tmp_path / "a")
+    signer = keys.identity().public
+    trust._WRITTEN.clear()
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "another machine"))
+    with pytest.raises(SealError, match="leyden key trust ed25519:.*rule 'unproven'"):
+        fitted(tmp_path / "a", 2, ckpt_path="last")
+    keys.trust(signer, "me, elsewhere")
+    assert fitted(tmp_path / "a", 2, ckpt_path="last").global_step == 4
 
 
 def test_a_checkpoint_whose_process_died_before_it_was_noted_is_read(tmp_path):

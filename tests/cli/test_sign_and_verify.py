@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pyrage
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from leyden.checkpoint.save import save
 from leyden.cli.main import main
 from leyden.security import keys
+from leyden.security.encryption import Encryption
 from leyden.wire import envelope
 
 
@@ -37,6 +40,17 @@ def checkpoint(path, signer=None):
 def leyden(capsys, *arguments, code=0):
     assert main([str(argument) for argument in arguments]) == code
     return capsys.readouterr()
+
+
+def test_an_encrypted_checkpoint_is_verified_with_the_keys_that_the_variable_names(capsys, tmp_path, monkeypatch):
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "keys").touch(0o600)
+    (tmp_path / "keys").write_text(str(key))
+    save({"a": 1}, tmp_path / "a.ckpt", Encryption(str(key.to_public())))
+    assert "is encrypted, and nothing was given" in leyden(capsys, "verify", tmp_path / "a.ckpt", code=2).err
+    monkeypatch.setenv("LEYDEN_AGE_IDENTITIES", str(tmp_path / "keys"))
+    assert "0 tensors and the tree are what was saved" in leyden(capsys, "verify", tmp_path / "a.ckpt").out
+    assert "also holds  a" in leyden(capsys, "inspect", tmp_path / "a.ckpt").out
 
 
 @pytest.mark.parametrize("within", [False, True], ids=["beside the model", "within it"])

@@ -26,7 +26,8 @@ _CHUNK: Final = 16 << 20
 def content(source: Source, mapped: bool, encryption: Encryption | None = None) -> tuple[mmap.mmap | bytearray, str]:
     """All bytes of a file, writable and private to this process, and how messages name it.
 
-    An encrypted file is opened into memory: with ``encryption``, or else with those that LEYDEN_AGE_IDENTITIES names.
+    A file that others may write to is not mapped. An encrypted file is opened into memory: with ``encryption``, or else
+    with the keys that LEYDEN_AGE_IDENTITIES names.
     """
     if not isinstance(source, (str, os.PathLike, Remote)):
         read = _read(source)
@@ -51,7 +52,7 @@ def content(source: Source, mapped: bool, encryption: Encryption | None = None) 
                 file.seek(0)
                 return decrypt(file, _opening(encryption), str(path)), str(path)
             file.seek(0)
-        if mapped:
+        if mapped and not _others_may_write(status):
             return mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY), str(path)
         memory = mmap.mmap(-1, status.st_size)
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
@@ -82,6 +83,11 @@ def admit_sealed(data: memoryview, where: str) -> None:
             "(leyden key trust), or name the file by the digest that its publisher gives, after the address: "
             f"#sha256=… (what came has {found})."
         )
+
+
+def _others_may_write(status: os.stat_result) -> bool:
+    """Whether somebody could change the pages of a mapped file after its digests were verified."""
+    return os.name == "posix" and (status.st_mode & 0o022 != 0 or status.st_uid not in (os.geteuid(), 0))
 
 
 def _read_into(memory: mmap.mmap, file: RawIOBase) -> None:

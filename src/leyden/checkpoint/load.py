@@ -86,9 +86,9 @@ def load(
 
     Tensors are on the CPU unless ``map_location`` says otherwise. They lie in a private mapping of the file, whose
     pages are read as they are used: they may be written to, which the file does not see, and the file may be replaced
-    or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead. ``policy`` says
-    whose files are read: SealError names the rule that a file breaks. ``encryption`` opens an encrypted file, or the
-    files of keys that LEYDEN_AGE_IDENTITIES names.
+    or deleted, but not overwritten in place; ``mapped=False`` reads all of it into memory instead, as happens to a file
+    that others may write to. ``policy`` says whose files are read: SealError names the rule that a file breaks.
+    ``encryption`` opens an encrypted file, or the files of keys that LEYDEN_AGE_IDENTITIES names.
     """
     return read(
         path,

@@ -92,7 +92,8 @@ def decrypt(stream: BinaryIO, encryption: Encryption | None, where: str) -> byte
     """
     if encryption is None or not (encryption.keys or encryption.passphrase):
         raise EncryptionError(
-            f"{where} is encrypted, and nothing was given that opens it: name files of private keys, or a passphrase."
+            f"{where} is encrypted, and nothing was given that opens it: name files of private keys in code or in the "
+            "variable LEYDEN_AGE_IDENTITIES, or give a passphrase in code."
         )
     content = _binary(stream, where)
     _check_header(content, where)
