@@ -42,6 +42,7 @@ bench: $(ENV) $(VENV)/.dev
 
 fuzz: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.checkpoint --seconds 600
+	$(BIN)/python -m tests.fuzz.legacy --seconds 600
 
 # The program age is no package of Python.
 interop: export OMP_NUM_THREADS = 1
