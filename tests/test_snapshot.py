@@ -9,11 +9,13 @@ from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
 import leyden as L
+from leyden.callbacks import EarlyStopping
 from leyden.callbacks.saved_state import SavedState
 from leyden.checkpoint.load import load
+from leyden.checkpoint.objects import Unrestored
 from leyden.checkpoint.save import save
 from leyden.core.warnings import LeydenWarning
-from leyden.errors import FormatError, MismatchError
+from leyden.errors import FormatError, MismatchError, TrustError
 from leyden.loop.optimizers import SchedulerConfig
 from leyden.snapshot import (
     callback_states,
@@ -264,6 +266,18 @@ def test_the_state_of_a_callback_that_is_gone_is_reported(checkpoint):
         callback_states(checkpoint, [], "a.ckpt")
 
 
+def test_the_state_of_a_callback_is_found_under_its_class_as_lightning_once_kept_it():
+    saved = {"callbacks": {"EarlyStopping": {"wait_count": 2}}}
+    stopping = EarlyStopping("loss")
+    assert callback_states(saved, [stopping], "a.ckpt") == {stopping.state_key: {"wait_count": 2}}
+
+
+def test_the_state_of_a_callback_with_an_object_is_refused_where_it_would_be_used():
+    saved = {"callbacks": {"Counting": {"count": Unrestored("their.Thing")}}}
+    with pytest.raises(TrustError, match=r"a\.ckpt: the state of Counting has an object \(their\.Thing\)"):
+        restore_callbacks(saved, [Counting()], "a.ckpt")
+
+
 @pytest.mark.parametrize("saved", [[1], torch.ones(2), None])
 def test_callbacks_that_are_no_dictionary_are_refused(checkpoint, saved):
     checkpoint["callbacks"] = saved
@@ -321,7 +335,7 @@ def test_reading_where_a_run_goes_on_leaves_the_random_numbers_alone(checkpoint)
 @pytest.mark.parametrize(
     "change",
     [
-        lambda checkpoint: checkpoint.pop("leyden"),
+        lambda checkpoint: [checkpoint.pop(name) for name in ("leyden", "optimizer_states")],
         lambda checkpoint: checkpoint["leyden"]["state"].update(epoch=-1),
         lambda checkpoint: checkpoint["leyden"].update(random=3),
         lambda checkpoint: checkpoint["leyden"].update(log={}),

@@ -532,3 +532,54 @@ def test_a_strangers_configuration_object_is_passed_or_an_error(tmp_path):
     with pytest.raises(TrustError, match="'conf' is or has an object"):
         Conf.load_from_checkpoint(path)
     assert Conf.load_from_checkpoint(path, conf={"x": 2}).got == ({"x": 2}, 2)
+
+
+# Files of Lightning's -------------------------------------------------------------------------------------------------
+
+
+class Weighting:
+    """An object of the program's own."""
+
+
+def of_lightning(path, hparams, name="kwargs", **more):
+    """A checkpoint as Lightning 2.6 saves it."""
+    tree = {
+        "epoch": 1,
+        "global_step": 3,
+        "pytorch-lightning_version": "2.6.6",
+        "state_dict": {"layer.weight": torch.full((1, 2), 7.0), "layer.bias": torch.zeros(1)},
+        "hparams_name": name,
+        "hyper_parameters": hparams,
+    }
+    torch.save(tree | more, path)
+    return path
+
+
+@pytest.mark.parametrize("how", [str, lambda path: path, lambda path: io.BytesIO(path.read_bytes())])
+def test_a_module_is_built_from_a_file_of_lightning(tmp_path, how):
+    net = Net.load_from_checkpoint(how(of_lightning(tmp_path / "a.ckpt", {"a": 3})))
+    assert (net.got, net.hparams.a) == ((3, {}), 3)
+    assert net.layer.weight.tolist() == [[7, 7]]
+
+
+def test_an_object_in_a_file_of_lightning_is_an_error_only_where_it_is_needed(tmp_path):
+    path = of_lightning(tmp_path / "a.ckpt", {"a": Weighting()})
+    with pytest.raises(TrustError, match=rf"'a' is or has an object \({Weighting.__module__}\.Weighting\)"):
+        Net.load_from_checkpoint(path)
+    assert Net.load_from_checkpoint(path, a=5).got == (5, {})
+    with pytest.warns(LeydenWarning, match="which are left out: a"):
+        assert Bare.load_from_checkpoint(path).layer.weight.tolist() == [[7, 7]]
+
+
+def test_what_lightning_called_hparams_is_found(tmp_path):
+    path = of_lightning(tmp_path / "a.ckpt", {})
+    tree = torch.load(path, weights_only=True)
+    del tree["hyper_parameters"]
+    torch.save(tree | {"hparams": {"a": 4}}, path)
+    assert Net.load_from_checkpoint(path).got == (4, {})
+
+
+def test_a_data_module_is_built_from_a_file_of_lightning(tmp_path):
+    more = {"datamodule_hparams_name": "kwargs", "datamodule_hyper_parameters": {"d": 8}, "Data": {"x": (3,)}}
+    data = Data.load_from_checkpoint(of_lightning(tmp_path / "a.ckpt", {}, **more))
+    assert (data.hparams.d, data.restored) == (8, {"x": (3,)})
