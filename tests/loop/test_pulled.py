@@ -86,6 +86,28 @@ def test_a_run_resumes_behind_the_batches_that_were_taken(tmp_path):
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
 
 
+@pytest.mark.parametrize("length", [True, False])
+def test_a_run_that_is_resumed_behind_the_last_batch_of_an_epoch_begins_none(tmp_path, length):
+    class SaveAtTheLast(L.Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.is_last_batch and trainer.current_epoch == 0:
+                trainer.save_checkpoint(tmp_path / "a.ckpt")
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(torch.arange(6.0).reshape(3, 2))
+
+    def fit(*callbacks, **how):
+        loader = batches(3) if length else torch.utils.data.DataLoader(Stream())
+        trainer(tmp_path, *callbacks, max_epochs=2).fit(Taking(), loader, batches(1), **how)
+
+    whole, rest = Seen(), Seen()
+    fit(whole, SaveAtTheLast())
+    fit(rest, ckpt_path=tmp_path / "a.ckpt")
+    assert [line[0] for line in rest.lines] == ["start", "end"] * 3
+    assert rest.lines[1:] == whole.lines[7:]
+
+
 def test_a_mean_over_the_epoch_needs_the_batch_size(tmp_path):
     class Logs(Taking):
         def training_step(self, dataloader_iter):

@@ -106,6 +106,9 @@ class TrainData:
         with closing(self._given_batches(taken, epoch)) as given:
             self._pulled = Pulled((((batch, index, 0), last) for index, batch, last in given), taken)
             index = start
+            if taken and (self._ahead is _END if self.size == inf else taken >= self.size):  # resumed behind the last
+                next(given, None)  # which ends the epoch
+                self._pulled.done = True
             while not self._pulled.done:
                 yield index, self._pulled, index + 1 == self.size
                 index += 1
