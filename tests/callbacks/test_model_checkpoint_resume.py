@@ -311,3 +311,11 @@ def test_a_file_that_somebody_put_in_the_place_of_the_link_is_left_alone(tmp_pat
     train(tmp_path, Replaces(SCORES), saver(tmp_path / "ckpts", save_last="link"), max_epochs=2)
     assert (tmp_path / "ckpts" / "last.ckpt").read_text() == "somebody's"
     assert (tmp_path / "ckpts" / "last-v1.ckpt").is_symlink()
+
+
+def test_a_run_that_has_nothing_left_to_do_sweeps_what_a_dead_one_left(tmp_path):
+    settings = {"monitor": None, "save_top_k": 0}
+    train(tmp_path, Scripted(), saver(tmp_path / "ckpts", **settings), max_epochs=1)
+    (tmp_path / "ckpts" / ".0123456789abcdef.leyden-tmp").write_bytes(b"half")
+    train(tmp_path, Scripted(), saver(tmp_path / "ckpts", **settings), max_epochs=1, ckpt_path="last")
+    assert files(tmp_path / "ckpts") == ["last.ckpt"]

@@ -138,6 +138,7 @@ class ModelCheckpoint(KeptCheckpoints):
         self._resumed = self._named = self._seen_step = None
         if stage != "fit":
             return
+        self._files.sweep()  # here, since a run that is over already does not start to train
         self._redone, self._leaving, self._nonce = {}, [], secrets.token_hex(8)
         self._timing.awaits_metric = False
         if trainer.global_step < self._saved_step:  # saved by another run of this callback
@@ -156,8 +157,7 @@ class ModelCheckpoint(KeptCheckpoints):
             warn(f"The directory of the checkpoints, {self._files.root}, is not empty. What is there stays as it is.")
 
     def _tidy(self, trainer: Trainer) -> None:
-        """Clear away what processes that died have left, if it is surely this run's own, or nobody's any more."""
-        self._files.sweep()
+        """Delete what the run that this one goes on from had replaced, if it surely is its own."""
         for name in self._leaving:
             if self._files.owns(name):
                 self._remove_checkpoint(trainer, self._files.path(name))
