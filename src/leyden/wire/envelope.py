@@ -32,7 +32,7 @@ _SEAL_START: Final = 8 + len(PREFIX)
 _SEAL_STOP: Final = _SEAL_START + SEAL
 _HEX = re.compile(rb"[0-9a-f]*")
 _CHUNK = 2 << 20
-_BUFFERS = 4
+_BUFFERS = 16
 _WORTH_A_THREAD = 1 << 20
 _WORTH_A_FLUSH = 8 << 20
 _FLUSH: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
@@ -222,9 +222,10 @@ class _Hashed:
 
     def __init__(self, stream: _Flushed, other: ThreadPoolExecutor, largest: int) -> None:
         self._stream, self._other = stream, other
-        size = min(_CHUNK, largest)
-        # Several, so that neither waits for the other at every piece.
-        self._buffers = deque(memoryview(bytearray(size)) for _ in range(_BUFFERS if largest >= _WORTH_A_THREAD else 1))
+        self._size = min(_CHUNK, largest)
+        # Several, so that neither waits for the other at every piece, which takes long where processors are busy.
+        self._more = _BUFFERS if largest >= _WORTH_A_THREAD else 1
+        self._buffers: deque[memoryview] = deque()
         self._hashing: deque[tuple[memoryview, Future[None]]] = deque()
 
     def write(self, data: memoryview) -> Callable[[], str]:
@@ -250,6 +251,9 @@ class _Hashed:
     def _free_buffer(self) -> memoryview:
         if self._buffers:
             return self._buffers.popleft()
+        if self._more and not (self._hashing and self._hashing[0][1].done()):
+            self._more -= 1
+            return memoryview(bytearray(self._size))
         buffer, hashing = self._hashing.popleft()
         hashing.result()
         return buffer
