@@ -43,6 +43,7 @@ bench: $(ENV) $(VENV)/.dev
 fuzz: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz.checkpoint --seconds 600
 	$(BIN)/python -m tests.fuzz.legacy --seconds 600
+	$(BIN)/python -m tests.fuzz.pickles --seconds 300
 
 # The program age is no package of Python.
 interop: export OMP_NUM_THREADS = 1

@@ -168,8 +168,41 @@ PIECES = [
 
 def test_a_name_across_the_end_of_a_frame_of_which_cpython_loses_a_part_is_told():
     # Reading from a file, CPython 3.11 drops what is left of the frame: "xposix" becomes "posix".
-    found = read(b"\x95" + struct.pack("<Q", 2) + b"cxposix\nsystem\n.")
-    assert [event.kind for event in found.events if event.kind is Kind.FRAME] == [Kind.FRAME]
+    for rest in (b"posix\nsystem\n.", b"posix\nsystem\n", b"posix\nsystem\xff\n."):
+        found = read(b"\x95" + struct.pack("<Q", 2) + b"cx" + rest)
+        assert [event.kind for event in found.events if event.kind is Kind.FRAME] == [Kind.FRAME]
+
+
+@pytest.mark.parametrize("number", [b"I0\0x\n", b"L0\0x\n", b"F1.5\0x\n", b"I0x" + b"f" * 9_000 + b"\n"])
+def test_a_number_as_c_reads_it_does_not_end_the_reading(number):
+    found = read(number + b"cposix\nsystem\n.")
+    assert executed(number + b"cposix\nsystem\n.") == ([("posix", "system")], True)
+    assert (found.names.keys(), found.broken) == ({("posix", "system")}, None)
+    assert (Kind.NON_ASCII in {event.kind for event in found.events}) == (b"\0" in number)
+
+
+def test_places_of_the_memo_are_decimal():
+    # Read as octal, number 010 would be where the harmless text lies.
+    data = b"Vcollections\np8\n0Vposix\np010\n0g10\n\x8c\x06system\x93."
+    assert executed(data) == ([("posix", "system")], True)
+    assert read(data).names.keys() == {("posix", "system")}
+
+
+def test_what_follows_a_frame_that_is_longer_than_the_file_is_told():
+    # CPython's unpickler in C stops at it; the one in Python, and so PyPy's, goes on.
+    data = b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00cposix\nsystem\n."
+    found = read(data)
+    assert found.names.keys() == {("posix", "system")}
+    assert [event.kind for event in found.events] == [Kind.FRAME, Kind.FETCH]
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(data)
+
+
+@pytest.mark.parametrize("data", [b"cposix\nsystem.", b"(iposix\nsystem."])
+def test_a_name_at_the_end_of_a_file_that_is_cut_there_is_told(data):
+    # The unpickler in Python takes the last byte for the end of the line and imports before it finds out.
+    found = read(data)
+    assert (found.names.keys(), found.broken is None) == ({("posix", "system")}, False)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=25), st.sampled_from([b"", b"\x80\x02", b"\x80\x04", b"]", b"((N]"]))

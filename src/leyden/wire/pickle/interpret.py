@@ -40,6 +40,7 @@ def interpret(
         value = machine.pop()
     except FormatError as error:
         broken = f"{error} (operation at byte {machine.operation:,})"
+        _leave_frame(machine)
     return Pickle(
         value=value,
         events=tuple(machine.events.values()),
@@ -54,19 +55,24 @@ def interpret(
     )
 
 
+def _leave_frame(machine: Machine) -> None:
+    """Tell whether the last operation went beyond its frame: CPython may have read other bytes then."""
+    if machine.frame and machine.at > machine.frame:
+        machine.tell(Kind.FRAME, None, f"the frame ends at byte {machine.frame:,}")
+    machine.frame = 0
+
+
 def _run(machine: Machine, most: int) -> bool:
     """Whether the limit came before STOP."""
     data, end, table = machine.data, machine.end, TABLE
     try:
         for machine.operations in range(most):
             at = machine.at
+            if machine.frame and at >= machine.frame:
+                _leave_frame(machine)
             if at >= end:
                 machine.operation = max(machine.start, end - 1)
                 raise FormatError("it ends without STOP")
-            if machine.frame and at >= machine.frame:
-                if at > machine.frame:
-                    machine.tell(Kind.FRAME, None, f"the frame ends at byte {machine.frame:,}")
-                machine.frame = 0
             machine.operation = at
             machine.at = at + 1
             code = data[at]

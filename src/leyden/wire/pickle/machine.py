@@ -91,8 +91,11 @@ class Machine:
         self.at = at + 1
         return self.data[at]
 
-    def line(self) -> bytes:
-        """The text up to the end of the line, which is skipped."""
+    def line(self, *, ended: bool = True) -> bytes:
+        """The text up to the end of the line, which is skipped.
+
+        Where the file ends first, and ``ended`` is false, it is the text that CPython's unpickler in Python takes.
+        """
         start, size = self.at, 256
         while True:
             stop = min(start + size, self.end)
@@ -101,6 +104,9 @@ class Machine:
             if length >= 0:
                 self.at = start + length + 1
                 return chunk[:length]
+            if stop == self.end and not ended:
+                self.at = stop
+                return chunk[:-1]
             if stop == self.end or size > LONGEST_LINE:
                 raise FormatError(f"{self.what()} takes a line, and it has no end")
             size *= 16

@@ -34,9 +34,10 @@ def _frame(m: Machine) -> None:
     size = m.number(8)
     if m.at < m.frame:
         m.tell(Kind.FRAME, None, f"the frame around it ends at byte {m.frame:,}")
-    if size > m.end - m.at:
-        raise FormatError(f"a frame of {size:,} bytes, and {m.end - m.at:,} are left")
-    m.frame = m.at + size
+    left = m.end - m.at
+    if size > left:  # CPython's unpickler in C stops here, and the one in Python goes on
+        m.tell(Kind.FRAME, None, f"a frame of {size:,} bytes, and {left:,} are left")
+    m.frame = m.at + min(size, left)
 
 
 def _mark(m: Machine) -> None:
@@ -73,8 +74,17 @@ def _false(m: Machine) -> None:
     m.stack.append(False)
 
 
-def _digits(m: Machine, text: bytes) -> int:
-    if len(text) > MOST_DIGITS:
+def _number(m: Machine, text: bytes) -> bytes:
+    """The text of a number, which ends for C at a zero byte."""
+    number, zero, _ = text.partition(b"\0")
+    if zero:
+        m.tell(Kind.NON_ASCII, None, "a number with a zero byte, at which C stops")
+    return number
+
+
+def _digits(m: Machine, line: bytes) -> int:
+    text = _number(m, line)
+    if len(text) > MOST_DIGITS and text.lstrip()[:3].lstrip(b"+-")[:2].lower() not in (b"0x", b"0o", b"0b"):
         raise FormatError(f"{m.what()} has a number of {len(text):,} digits")
     try:
         return int(text, 0)
@@ -129,7 +139,7 @@ def _signed(m: Machine) -> int:
 
 
 def _float(m: Machine) -> None:
-    text = m.line()
+    text = _number(m, m.line())
     try:
         m.stack.append(float(text))
     except ValueError:
@@ -358,8 +368,17 @@ def _name(value: Value) -> tuple[str, str] | None:
 # The memo -------------------------------------------------------------------------------------------------------------
 
 
+def _index(m: Machine) -> int:
+    """A place in the memo: decimal, so that ``010`` is ten."""
+    text = _number(m, m.line())
+    try:
+        return int(text)
+    except ValueError:
+        raise FormatError(f"{m.what()} has {text[:40]!r} for a number") from None
+
+
 def _get(m: Machine) -> None:
-    m.recall(_digits(m, m.line()))
+    m.recall(_index(m))
 
 
 def _binget(m: Machine) -> None:
@@ -371,7 +390,7 @@ def _long_binget(m: Machine) -> None:
 
 
 def _put(m: Machine) -> None:
-    index = _digits(m, m.line())
+    index = _index(m)
     if index < 0:
         raise FormatError("PUT has a negative index")
     m.remember(index)
@@ -394,7 +413,7 @@ def _memoize(m: Machine) -> None:
 
 def _identifier(m: Machine) -> str:
     try:
-        return m.line().decode()
+        return m.line(ended=False).decode()
     except UnicodeDecodeError:
         raise FormatError(f"{m.what()} has a name that is not UTF-8") from None
 
