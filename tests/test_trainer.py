@@ -244,3 +244,14 @@ def test_another_trainer_may_run_inside_a_run(tmp_path):
     results = []
     trainer(tmp_path, Testing()).fit(Tiny(), batches(1), batches(1))
     assert results[0].keys() == {"test"}
+
+
+def test_no_variable_of_the_environment_sets_an_argument(monkeypatch):
+    plain = L.Trainer(logger=False)
+    for name in ("MAX_EPOCHS", "PRECISION", "DEFAULT_ROOT_DIR", "CALLBACKS"):  # Lightning evaluated these
+        for prefix in ("PL_TRAINER_", "LEYDEN_TRAINER_", "LEYDEN_"):
+            monkeypatch.setenv(f"{prefix}{name}", "__import__('os').abort()")
+    made = L.Trainer(logger=False)
+    assert (made.max_epochs, made.precision, made.default_root_dir) == (
+        plain.max_epochs, plain.precision, plain.default_root_dir,
+    )  # fmt: skip

@@ -177,6 +177,18 @@ def test_a_directory_from_another_machine_goes_on_once_its_key_is_trusted(tmp_pa
     assert fitted(tmp_path / "a", 2, ckpt_path="last").global_step == 4
 
 
+def test_no_checkpoint_is_picked_up_that_nobody_named(tmp_path):
+    fitted(tmp_path)
+    for name in ("hpc_ckpt_1.ckpt", ".pl_auto_save.ckpt", "hpc_ckpt.ckpt"):  # which Lightning looks for by itself
+        shutil.copy(tmp_path / "last.ckpt", tmp_path / name)
+    assert fitted(tmp_path, default_root_dir=tmp_path).global_step == 2
+
+
+def test_a_checkpoint_does_not_say_where_it_was_written(tmp_path):
+    fitted(tmp_path / "a secret place", default_root_dir=tmp_path / "a secret place")
+    assert b"secret" not in (tmp_path / "a secret place" / "last.ckpt").read_bytes()
+
+
 def test_a_checkpoint_whose_process_died_before_it_was_noted_is_read(tmp_path):
     store = Store()
     for step in (1, 2):
