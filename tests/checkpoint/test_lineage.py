@@ -88,6 +88,8 @@ def test_packages_are_named_with_version_and_record(tmp_path, monkeypatch):
         folder = tmp_path / place / f"Py_Torch.Lightning-{version}.dist-info"
         folder.mkdir(parents=True)
         (folder / "RECORD").write_text("x,sha256=y,1\n")
+    for odd in ("a b-1.dist-info", "é-1.dist-info", "-1.dist-info", "x-1\n.dist-info"):  # no installer writes these
+        (tmp_path / "one" / odd).mkdir()
     monkeypatch.setattr("sys.path", [str(tmp_path / "one"), str(tmp_path / "nowhere"), str(tmp_path / "two")])
     packages.cache_clear()
     try:

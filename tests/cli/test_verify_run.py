@@ -345,3 +345,14 @@ def test_many_differences_are_counted(capsys, trained):
         (data / f"new{number}").write_text("")
     assert main(["verify", str(run), "--data", str(data)]) == 1
     assert "and 10 more" in capsys.readouterr().out
+
+
+def test_names_of_files_do_not_command_the_terminal(capsys, tmp_path):
+    folder = tmp_path / "folder"
+    save({"step": 1}, folder / "a\x1b[31m.ckpt")
+    (folder / "b\x1b[31m.ckpt").write_bytes((folder / "a\x1b[31m.ckpt").read_bytes()[:-64])
+    told = verified(capsys, folder, 1)
+    assert told.count("\\x1b[31m") >= 2
+    assert "\x1b" not in told
+    assert main(["verify", str(folder / "b\x1b[31m.ckpt")]) == 2
+    assert "\x1b" not in capsys.readouterr().err

@@ -21,7 +21,7 @@ from leyden.security.remote import Place
 from leyden.wire.origin import Origin
 
 _REVISION: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_DISTRIBUTION: Final = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)\.dist-info")
+_DISTRIBUTION: Final = re.compile(r"(?P<name>[!-~]{1,200})-(?P<version>[!-,.-~]{1,200})\.dist-info")
 _LARGEST: Final = 1 << 20
 
 

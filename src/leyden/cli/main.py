@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from leyden._version import __version__
+from leyden.audit.formats.plain import printable
 from leyden.cli.audit import AUDIT
 from leyden.cli.command import Command
 from leyden.cli.convert import CONVERT
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[arguments.command].run(arguments)
     except (LeydenError, OSError) as error:
-        print(f"leyden {arguments.command}: {type(error).__name__}: {error}", file=sys.stderr)
+        # It may quote a file, and a terminal must not take parts of that for commands.
+        print(printable(f"leyden {arguments.command}: {type(error).__name__}: {error}"), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(f"leyden {arguments.command}: interrupted", file=sys.stderr)

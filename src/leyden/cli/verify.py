@@ -128,7 +128,7 @@ def model(options: Namespace) -> None:
     ignore = [*options.ignore, *inside(options.path, options.signature)]
     signed = signing.verify(options.path, content, keys.read_public(options.key), ignore)
     files = "1 file is" if len(signed.files) == 1 else f"{len(signed.files)} files are"
-    print(f"{options.path}: {files} what was signed as {signed.name!r}.")
+    print(f"{options.path}: {files} what was signed as {signed.name!a}.")
     if signed.ignored:
         print(f"The signer left out, so they may hold anything: {', '.join(map(ascii, signed.ignored))}")
 

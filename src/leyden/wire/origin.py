@@ -13,6 +13,8 @@ from leyden.wire.strict_json import Json
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _RUN: Final = re.compile(r"[0-9a-f]{32}")
+_TIME: Final = re.compile(r"[0-9T:.Z+-]{1,40}")
+_NAME: Final = re.compile(r"[!-~]{1,200}")  # of a package, its version or a revision: it may come to a terminal
 _LARGEST: Final = 1 << 53
 
 
@@ -62,7 +64,9 @@ def loads(text: str, where: str) -> Origin:
         } if (
             not others
             and _RUN.fullmatch(run)
-            and all(0 <= count < _LARGEST for count in (number, step, epoch))
+            and _TIME.fullmatch(time)
+            and (code is None or _NAME.fullmatch(code))
+            and all(type(count) is int and 0 <= count < _LARGEST for count in (number, step, epoch))
             and all(digest is None or _DIGEST.fullmatch(digest) for digest in (parent, configuration, data))
         ):
             return Origin(run, number, parent, time, step, epoch, configuration, code, data, _packages(packages, where))
@@ -75,7 +79,9 @@ def _packages(found: dict[str, Json] | None, where: str) -> dict[str, tuple[str,
     packages: dict[str, tuple[str, str | None]] = {}
     for name, entry in found.items():
         match entry:
-            case [str(version), (str() | None) as digest]:
+            case [str(version), (str() | None) as digest] if (
+                _NAME.fullmatch(name) and _NAME.fullmatch(version) and (digest is None or _DIGEST.fullmatch(digest))
+            ):
                 packages[name] = version, digest
             case _:
                 raise FormatError(f"{where}: what it says of the package {name[:100]!r} is malformed.")
