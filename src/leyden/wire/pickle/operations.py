@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from leyden.errors import FormatError
+from leyden.wire.pickle.digits import integer, number, place
 from leyden.wire.pickle.machine import Machine
 from leyden.wire.pickle.nodes import Dict, Global, Kind, Object, Persistent, Set, Span, Unknown, Value, kind_of
 from leyden.wire.pickle.table import takes_items, takes_pairs
@@ -17,7 +18,6 @@ Operation: TypeAlias = Callable[[Machine], None]
 STOP: Final = ord(".")
 NEWEST_PROTOCOL: Final = 5
 LONGEST_COPY: Final = 1 << 16  # bytes and texts beyond are only pointed at
-MOST_DIGITS: Final = 4_300  # as Python limits them
 _ESCAPE = re.compile(rb"\\(\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPES = {b"\n": b"", b"\\": b"\\", b"'": b"'", b'"': b'"', b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n",
             b"r": b"\r", b"t": b"\t", b"v": b"\v"}  # fmt: skip
@@ -74,35 +74,13 @@ def _false(m: Machine) -> None:
     m.stack.append(False)
 
 
-def _number(m: Machine, text: bytes) -> bytes:
-    """The text of a number, which ends for C at a zero byte."""
-    number, zero, _ = text.partition(b"\0")
-    if zero:
-        m.tell(Kind.NON_ASCII, None, "a number with a zero byte, at which C stops")
-    return number
-
-
-def _digits(m: Machine, line: bytes) -> int:
-    text = _number(m, line)
-    if len(text) > MOST_DIGITS and text.lstrip()[:3].lstrip(b"+-")[:2].lower() not in (b"0x", b"0o", b"0b"):
-        raise FormatError(f"{m.what()} has a number of {len(text):,} digits")
-    try:
-        return int(text, 0)
-    except ValueError:
-        # What C's strtol takes and Python's int does not: octal numbers, as Python 2 wrote them.
-        try:
-            return int(text, 8)
-        except ValueError:
-            raise FormatError(f"{m.what()} has {text[:40]!r} for a number") from None
-
-
 def _int(m: Machine) -> None:
-    text = m.line()
-    m.stack.append(text == b"01" if text in (b"00", b"01") else _digits(m, text))
+    text = number(m)
+    m.stack.append(text == b"01" if text in (b"00", b"01") else integer(m, text))
 
 
 def _long(m: Machine) -> None:
-    m.stack.append(_digits(m, m.line().removesuffix(b"L")))
+    m.stack.append(integer(m, number(m).removesuffix(b"L")))
 
 
 def _binint(m: Machine) -> None:
@@ -139,7 +117,7 @@ def _signed(m: Machine) -> int:
 
 
 def _float(m: Machine) -> None:
-    text = _number(m, m.line())
+    text = number(m)
     try:
         m.stack.append(float(text))
     except ValueError:
@@ -368,17 +346,8 @@ def _name(value: Value) -> tuple[str, str] | None:
 # The memo -------------------------------------------------------------------------------------------------------------
 
 
-def _index(m: Machine) -> int:
-    """A place in the memo: decimal, so that ``010`` is ten."""
-    text = _number(m, m.line())
-    try:
-        return int(text)
-    except ValueError:
-        raise FormatError(f"{m.what()} has {text[:40]!r} for a number") from None
-
-
 def _get(m: Machine) -> None:
-    m.recall(_index(m))
+    m.recall(place(m))
 
 
 def _binget(m: Machine) -> None:
@@ -390,7 +359,7 @@ def _long_binget(m: Machine) -> None:
 
 
 def _put(m: Machine) -> None:
-    index = _index(m)
+    index = place(m)
     if index < 0:
         raise FormatError("PUT has a negative index")
     m.remember(index)
