@@ -55,7 +55,8 @@ def test_what_somebody_put_in_the_place_of_a_checkpoint_is_refused(tmp_path, sig
     claims = store.lineage.origin(9, 0)
     for origin in (None, claims):
         foreign(tmp_path / "last.ckpt", signer, origin=origin)
-        assert "is not what was written there, save 1" in refused(tmp_path / "last.ckpt", "rolled_back")
+        told = refused(tmp_path / "last.ckpt", "unproven", replace(Policy.DEFAULT, rolled_back=True))
+        assert "wrote its save 1 there, and nothing shows that this is yours" in told
 
 
 @pytest.mark.parametrize("signer", [None, STRANGER], ids=["unsealed", "sealed by a stranger"])

@@ -124,3 +124,10 @@ def test_a_work_tree_elsewhere_is_not_taken_for_the_repository_around_it(tmp_pat
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / ".git").write_text("gitdir: elsewhere")
     assert revision(str(tmp_path / "work")) is None
+
+
+def test_a_working_directory_that_was_deleted_keeps_nothing_from_being_saved(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    assert Lineage.begins().origin(1, 0).code is None

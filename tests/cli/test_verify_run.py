@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pyrage
 import pytest
@@ -262,6 +263,48 @@ def test_a_link_that_leads_to_itself_is_not_taken_for_sound(capsys, run):
     (folder / "one.ckpt").unlink()
     (folder / "one.ckpt").symlink_to("one.ckpt")
     assert "one.ckpt is a link that leads elsewhere than save 1" in verified(capsys, folder, 1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_directory_that_may_not_be_listed_is_not_taken_for_sound(capsys, run):
+    folder, _ = run
+    (folder / "deep").mkdir(mode=0)
+    assert "deep could not be looked at" in verified(capsys, folder, 2)
+
+
+def test_a_link_to_a_directory_elsewhere_is_told_and_not_followed(capsys, run, tmp_path):
+    folder, _ = run
+    (folder / "within").mkdir()
+    (folder / "alias").symlink_to("within")
+    assert verified(capsys, folder, 0).endswith("2 checkpoints are whole; 0 problems.\n")
+    (folder / "more").symlink_to(tmp_path)
+    assert "more is a link to a directory elsewhere, and was not followed." in verified(capsys, folder, 2)
+
+
+def test_a_single_file_is_compared_with_the_record_too(capsys, run, tmp_path):
+    folder, chain = run
+    verified(capsys, folder / "last.ckpt", 0)
+    shutil.copy(tmp_path / "kept-2", folder / "last.ckpt")
+    assert "last.ckpt was rolled back: the run's save 2" in verified(capsys, folder / "last.ckpt", 1)
+    record = home() / "runs" / f"{chain.run}.jsonl"
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[1:]))
+    assert "was changed by somebody else" in verified(capsys, folder / "last.ckpt", 1)
+
+
+def test_a_tree_of_any_depth_is_looked_at(capsys, run):
+    folder, _ = run
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1200):  # deeper than Python's stack
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    try:
+        verified(capsys, folder, 0)
+        assert main(["which-models", "--package", "jax", str(folder)]) == 0
+    finally:
+        subprocess.run(["rm", "-rf", folder / "d"], check=True)  # deeper than pytest removes
 
 
 def test_names_do_not_command_the_terminal(capsys, run):

@@ -28,16 +28,23 @@ def check_found(path: Place, seal: Seal | None, origin: Origin | None, policy: P
         if not policy.unproven and (seal is None or not is_proven(seal)):
             raise _refusal(path, f"nothing shows that a run of yours wrote it{_trust(seal)}", "unproven")
         return
-    if policy.rolled_back or (seal is not None and seal.digest == newest[1].digest):
-        return
     run, entry = newest
-    if seal is not None and is_proven(seal) and origin is not None and origin.run == run:
-        noted = any(one.digest == seal.digest for one in ledger.read(run) or [])
-        if not noted and origin.number > entry.number:
-            return  # a process died before it could note what it wrote, or the run went on elsewhere
+    if seal is not None and seal.digest == entry.digest:
+        return
+    if seal is None or not is_proven(seal):
+        if not policy.unproven:
+            wrote = f"the run {run} wrote its save {entry.number} there, and nothing shows that this is yours"
+            raise _refusal(path, f"{wrote}{_trust(seal)}", "unproven")
+        return
+    if policy.rolled_back:
+        return
+    if origin is None or origin.run != run:
+        raise _refusal(path, f"it is not what was written there, save {entry.number} of the run {run}", "rolled_back")
+    # A process died before it could note what it wrote, or the run went on elsewhere.
+    noted = any(one.digest == seal.digest for one in ledger.read(run) or [])
+    if noted or origin.number <= entry.number:
         why = f"the run wrote its save {entry.number} there, and this is its save {origin.number}"
         raise _refusal(path, f"{why}: it was rolled back or swapped", "rolled_back")
-    raise _refusal(path, f"it is not what was written there, save {entry.number} of the run {run}", "rolled_back")
 
 
 def is_planted(path: Place, encryption: Encryption | None) -> bool:

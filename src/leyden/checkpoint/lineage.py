@@ -53,7 +53,7 @@ class Lineage:
     def origin(self, step: int, epoch: int, configuration: str | None = None, data: str | None = None) -> Origin:
         """What the next checkpoint says of itself."""
         time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        code = revision(str(Path.cwd()))
+        code = revision(here) if (here := _working_directory()) else None
         return Origin(
             self.run, self.number + 1, self.parent, time, step, epoch, configuration, code, data, dict(packages())
         )
@@ -78,6 +78,13 @@ class Lineage:
             ledger.note(self.run, entry, key)
         except KeyStoreError as error:
             _warn_once(str(error))
+
+
+def _working_directory() -> str | None:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was deleted
+        return None
 
 
 @functools.cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -21,6 +22,28 @@ def content(path: Path, identities: Sequence[Path] = ()) -> memoryview:
     from leyden.security.encryption import Encryption
 
     return memoryview(opened(path, True, Encryption(keys=identities) if identities else None)[0])
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
+    """All that is beneath a directory but directories, in the order of names; and what cannot be listed, with why.
+
+    A link is told and not followed.
+    """
+    folders = [folder]
+    while folders:
+        here = folders.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            yield here, error
+            continue
+        below = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                below.append(Path(entry.path))
+            else:
+                yield Path(entry.path), None
+        folders += reversed(below)
 
 
 def printable(value: object) -> str:

@@ -14,6 +14,7 @@ from leyden.cli.sign import inside
 from leyden.errors import FormatError, PathError, SealError
 
 if TYPE_CHECKING:
+    from leyden.wire.envelope import Envelope
     from leyden.wire.origin import Origin
 
 _MOST_TOLD: Final = 40  # files
@@ -67,7 +68,28 @@ def checkpoint(options: Namespace) -> int:
         print("Nobody has sealed it.")
     else:
         print(f"Sealed by {keys.text_of(opened.seal.signer)}: {_MEANING[keys.standing(opened.seal.signer).value]}.")
-    return compare_data(options.data, [opened.origin]) if options.data is not None else 0
+    said = compare_record(options.path, opened)
+    same = compare_data(options.data, [opened.origin]) if options.data is not None else 0
+    return 1 if 1 in (said, same) else same
+
+
+def compare_record(path: Path, opened: Envelope) -> int:
+    """Whether the record of this machine says that another checkpoint was written in this place; 1 if it does."""
+    from leyden.cli.records import Records
+    from leyden.security import keys
+    from leyden.security.keys import Standing
+
+    assert opened.seal is not None
+    records = Records.of(path.parent)
+    for place, what in records.edited.items():
+        print(f"{printable(place)}: {printable(what)}")
+    there, signer = records.at(path), opened.seal.signer
+    if there is None or there[1].digest == opened.seal.digest:
+        return 1 if records.edited else 0
+    own = signer is not None and keys.standing(signer) in (Standing.OWN, Standing.TRUSTED)
+    found = records.difference(opened.seal.digest, opened.origin if own else None, path)
+    print(f"{printable(path)} {found.text}")
+    return 1 if found.wrong else 0
 
 
 def directory(options: Namespace) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from leyden.cli.mapped import content
+from leyden.cli.mapped import content, walk
 from leyden.cli.records import Records
 from leyden.cli.which_models import MODELS
 from leyden.errors import EncryptionError, LeydenError, PackageError
@@ -67,15 +67,17 @@ def look(folder: Path, policy: Policy, identities: Sequence[Path] = ()) -> Look:
 def _look(folder: Path, records: Records, policy: Policy, identities: Sequence[Path]) -> Look:
     found = Look()
     links = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
+    for path, error in walk(folder):
+        if error is not None:
+            found.unseen.append(Told(path, f"could not be looked at: {error}"))
+        elif path.is_symlink():
             links.append(path)
         elif path.is_file() and not path.name.endswith(".leyden-tmp"):
             _read(path, policy, identities, found)
     records = records.joined({one.origin.run for one in found.whole if one.origin is not None})
     found.problems += [Told(path, what) for path, what in records.edited.items()]
     _compare_files(found, records)
-    _compare_links(links, found, records)
+    _compare_links(folder, links, found, records)
     _compare_runs(folder, found, records)
     found.notes += _chains(found.whole, records)
     if without := sum(one.origin is None for one in found.whole):
@@ -128,7 +130,7 @@ def _compare_files(found: Look, records: Records) -> None:
             )
 
 
-def _compare_links(links: Iterable[Path], found: Look, records: Records) -> None:
+def _compare_links(folder: Path, links: Iterable[Path], found: Look, records: Records) -> None:
     """A link counts as what it leads to. One that leads out of the directory is not followed."""
     # Not Path.resolve, which fails for a link that leads to itself.
     targets = {os.path.realpath(one.path): one for one in found.whole}
@@ -139,6 +141,8 @@ def _compare_links(links: Iterable[Path], found: Look, records: Records) -> None
             found.problems.append(
                 Told(link, f"is a link that {why} than save {there[1].number} of the run {there[0]}.")
             )
+        elif target is None and link.is_dir() and not link.resolve().is_relative_to(folder.resolve()):
+            found.unseen.append(Told(link, "is a link to a directory elsewhere, and was not followed."))
         elif target is None and link.suffix.lower() in MODELS:
             found.unseen.append(Told(link, "is a link to something else than a checkpoint here, and was not followed."))
 

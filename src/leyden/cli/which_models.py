@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from leyden.cli.command import Command
-from leyden.cli.mapped import content, identity_argument, printable
+from leyden.cli.mapped import content, identity_argument, printable, walk
 from leyden.errors import LeydenError, SettingsError
 
 if TYPE_CHECKING:
@@ -39,8 +38,10 @@ def run(options: Namespace) -> int:
     except InvalidRequirement as error:
         raise SettingsError(f"--package: {error}. Write it as in a list of requirements: lightning==2.6.3") from None
     found = silent = unread = 0
-    for path in _files(options.paths):
+    for path, unlisted in _files(options.paths):
         try:
+            if unlisted is not None:
+                raise unlisted
             data = content(path, options.identity)
             ours = bytes(data[8 : 8 + len(envelope.PREFIX)]) == envelope.PREFIX
             origin = envelope.read(data, str(path)).origin if ours else None
@@ -72,13 +73,12 @@ def _fits(requirement: Requirement, version: str) -> bool:
         return not requirement.specifier
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
+def _files(paths: list[Path]) -> Iterator[tuple[Path, OSError | None]]:
     for path in paths:
         if path.is_dir():
-            for folder, _, names in os.walk(path):
-                yield from (Path(folder, name) for name in sorted(names) if not Path(folder, name).is_symlink())
+            yield from ((file, error) for file, error in walk(path) if error is not None or not file.is_symlink())
         else:
-            yield path
+            yield path, None
 
 
 WHICH_MODELS = Command(HELP, arguments, run)
