@@ -103,6 +103,15 @@ def test_a_link_is_refused_that_was_turned_to_an_older_checkpoint(tmp_path):
     refused(tmp_path / "last.ckpt", "rolled_back")
 
 
+def test_a_link_is_read_that_was_about_to_be_made_anew(tmp_path):
+    store = Store()
+    saved(store, tmp_path / "best.ckpt", 1)
+    (tmp_path / "last.ckpt").symlink_to("best.ckpt")
+    store.linked(tmp_path / "last.ckpt", tmp_path / "best.ckpt")
+    saved(store, tmp_path / "best.ckpt", 2)  # and then the process died
+    assert found(tmp_path / "last.ckpt") == 2
+
+
 def test_a_file_is_refused_that_became_a_link_to_an_older_one(tmp_path):
     store = Store()
     saved(store, tmp_path / "one.ckpt", 1)

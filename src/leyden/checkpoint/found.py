@@ -9,7 +9,7 @@ from leyden.security import keys, ledger
 from leyden.security.encryption import Encryption
 from leyden.security.ledger import Entry
 from leyden.security.policy import Policy
-from leyden.security.remote import Place
+from leyden.security.remote import Place, Remote
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
 from leyden.wire.seal import Seal
@@ -29,7 +29,7 @@ def check_found(path: Place, seal: Seal | None, origin: Origin | None, policy: P
             raise _refusal(path, f"nothing shows that a run of yours wrote it{_trust(seal)}", "unproven")
         return
     run, entry = newest
-    if seal is not None and seal.digest == entry.digest:
+    if seal is not None and (seal.digest == entry.digest or _is_newer_link(path, seal.digest, entry)):
         return
     if seal is None or not is_proven(seal):
         if not policy.unproven:
@@ -45,6 +45,14 @@ def check_found(path: Place, seal: Seal | None, origin: Origin | None, policy: P
     if noted or origin.number <= entry.number:
         why = f"the run wrote its save {entry.number} there, and this is its save {origin.number}"
         raise _refusal(path, f"{why}: it was rolled back or swapped", "rolled_back")
+
+
+def _is_newer_link(path: Place, digest: str, entry: Entry) -> bool:
+    """Whether a link leads to what was written after it was made: a process died before it could make it anew."""
+    if isinstance(path, Remote) or not path.is_symlink():
+        return False
+    target = newest_at(path.resolve())
+    return target is not None and target[1].digest == digest and target[1].time >= entry.time
 
 
 def is_planted(path: Place, encryption: Encryption | None) -> bool:

@@ -77,6 +77,11 @@ class Records:
         """Whether some run noted this checkpoint."""
         return digest in self._digests
 
+    def is_as_new(self, digest: str, entry: Entry) -> bool:
+        """Whether a checkpoint is the one of an entry, or was written after it: a link is made a moment later."""
+        known = self._digests.get(digest)
+        return digest == entry.digest or (known is not None and known[2].time > entry.time)
+
     def speaks_of(self, origin: Origin | None) -> bool:
         """Whether the directory, or the run that a file says it is from, is one that the user's records know."""
         return bool(self.here) or (origin is not None and origin.run in self.entries)

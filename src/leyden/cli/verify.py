@@ -107,7 +107,7 @@ def directory(options: Namespace) -> int:
     for told in (*found.problems, *found.unseen):
         print(f"{printable(told.path)} {printable(told.what)}")
     for note in found.notes:
-        print(note)
+        print(printable(note))
     unseen = f"; {len(found.unseen)} could not be looked at" if found.unseen else ""
     print(f"{len(found.whole)} checkpoints are whole; {len(found.problems)} problems{unseen}.")
     if not (found.whole or found.problems or found.unseen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
@@ -78,7 +78,7 @@ def _look(folder: Path, records: Records, policy: Policy, identities: Sequence[P
     found.problems += [Told(path, what) for path, what in records.edited.items()]
     _compare_files(found, records)
     _compare_links(folder, links, found, records)
-    _compare_runs(folder, found, records)
+    _compare_runs(folder, {ledger.place(link) for link in links}, found, records)
     found.notes += _chains(found.whole, records)
     if without := sum(one.origin is None for one in found.whole):
         found.notes.append(f"{without} of them do not say which run they are from.")
@@ -112,7 +112,10 @@ def _compare_files(found: Look, records: Records) -> None:
         there, known = records.at(one.path), records.knows(one.digest)
         if there is not None and there[1].digest != one.digest:
             what = records.difference(one.digest, one.origin if one.own else None, one.path)
-            (found.problems if what.wrong else found.unseen).append(Told(one.path, what.text))
+            if what.wrong:
+                found.problems.append(Told(one.path, what.text))
+            else:
+                found.notes.append(f"{one.path} {what.text}")
         elif not known and not one.own and records.speaks_of(one.origin):
             found.problems.append(Told(one.path, "was planted: nothing shows that a run of yours wrote it."))
         elif not known:
@@ -123,7 +126,10 @@ def _compare_files(found: Look, records: Records) -> None:
     runs = {one.origin.run for one in unknown if one.origin is not None}
     for run in sorted(runs):
         if run in records.entries:
-            found.notes.append(f"Some of the run {run} are not in this machine's record: they were saved elsewhere.")
+            found.notes.append(
+                f"Some of the run {run} are not in this machine's record: they were saved elsewhere, or the process "
+                "died before it could note them."
+            )
         else:
             found.notes.append(
                 f"This machine has no record of the run {run}: whether files were rolled back is not known."
@@ -136,7 +142,7 @@ def _compare_links(folder: Path, links: Iterable[Path], found: Look, records: Re
     targets = {os.path.realpath(one.path): one for one in found.whole}
     for link in links:
         there, target = records.at(link), targets.get(os.path.realpath(link))
-        if there is not None and (target is None or target.digest != there[1].digest):
+        if there is not None and (target is None or not records.is_as_new(target.digest, there[1])):
             why = "leads to another checkpoint" if target is not None else "leads elsewhere"
             found.problems.append(
                 Told(link, f"is a link that {why} than save {there[1].number} of the run {there[0]}.")
@@ -147,10 +153,11 @@ def _compare_links(folder: Path, links: Iterable[Path], found: Look, records: Re
             found.unseen.append(Told(link, "is a link to something else than a checkpoint here, and was not followed."))
 
 
-def _compare_runs(folder: Path, found: Look, records: Records) -> None:
+def _compare_runs(folder: Path, links: Collection[str], found: Look, records: Records) -> None:
     """What is no longer there."""
     here = {one.digest for one in found.whole}
-    told = {ledger.place(one.path) for one in (*found.problems, *found.unseen)}
+    paths = [*(one.path for one in found.whole), *(one.path for one in (*found.problems, *found.unseen))]
+    told = {*links, *map(ledger.place, paths)}
     for run, entries in records.entries.items():
         if not entries or not any(records.is_beneath(folder, entry) for entry in entries):
             found.notes += _copies(run, found.whole, records)
