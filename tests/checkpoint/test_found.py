@@ -69,7 +69,7 @@ def test_the_checkpoint_of_another_run_is_refused_in_the_place_of_this_ones(tmp_
     saved(Store(), tmp_path / "one" / "last.ckpt", 1)
     saved(Store(), tmp_path / "two" / "last.ckpt", 2)
     shutil.copy(tmp_path / "two" / "last.ckpt", tmp_path / "one" / "last.ckpt")
-    assert "is not what was written there" in refused(tmp_path / "one" / "last.ckpt", "rolled_back")
+    assert "it was rolled back or swapped" in refused(tmp_path / "one" / "last.ckpt", "rolled_back")
 
 
 def test_a_run_that_wrote_over_another_ones_checkpoint_is_not_taken_for_an_attack(tmp_path):
@@ -137,6 +137,24 @@ def test_what_a_process_wrote_before_it_died_or_another_machine_wrote_is_read(tm
     saved(store, tmp_path / "last.ckpt", 2)
     record.write_bytes(before)
     assert found(tmp_path / "last.ckpt") == 2
+
+
+def test_what_a_new_run_wrote_over_an_old_ones_before_it_died_is_read(tmp_path):
+    saved(Store(), tmp_path / "last.ckpt", 1)
+    store = Store()
+    saved(store, tmp_path / "last.ckpt", 2)
+    (home() / "runs" / f"{store.lineage.run}.jsonl").unlink()
+    assert found(tmp_path / "last.ckpt") == 2
+
+
+def test_an_old_run_without_a_record_is_refused_in_the_place_of_a_new_one(tmp_path):
+    store = Store()
+    saved(store, tmp_path / "last.ckpt", 1)
+    shutil.copy(tmp_path / "last.ckpt", tmp_path / "old")
+    (home() / "runs" / f"{store.lineage.run}.jsonl").unlink()
+    saved(Store(), tmp_path / "last.ckpt", 2)
+    shutil.copy(tmp_path / "old", tmp_path / "last.ckpt")
+    refused(tmp_path / "last.ckpt", "rolled_back")
 
 
 def test_an_older_branch_of_another_machine_is_refused(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from leyden.errors import KeyStoreError
 from leyden.security import keys, ledger
 from leyden.security.ledger import Entry
+from leyden.wire.origin import Origin
 
 RUN = "ab" * 16
 OTHER = "cd" * 16
@@ -174,3 +175,18 @@ def test_a_link_in_the_place_of_a_record_is_not_written_through(environment, tmp
     with pytest.raises(KeyStoreError, match="No record of this run can be kept in"):
         ledger.note(RUN, Entry(1, "cd" * 32, "/a"), mine, environment)
     assert (tmp_path / "victim").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("run", "number", "time", "follows"),
+    [
+        (RUN, 6, "2001-01-01T00:00:00+00:00", True),
+        (RUN, 5, "2001-01-01T00:00:00+00:00", False),
+        (OTHER, 6, "2001-01-01T00:00:00+00:00", False),
+        (OTHER, 1, "2027-01-01T00:00:00.000+00:00", True),
+        (OTHER, 1, "whenever", False),
+    ],
+)
+def test_what_is_in_no_record_may_follow_by_its_number_in_the_run_or_by_its_time(run, number, time, follows):
+    entry = Entry(5, "ab" * 32, "/a", 1_780_000_000_000_000_000)
+    assert ledger.may_follow(Origin(run, number, None, time, 1, 0), RUN, entry) == follows

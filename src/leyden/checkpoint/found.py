@@ -38,13 +38,12 @@ def check_found(path: Place, seal: Seal | None, origin: Origin | None, policy: P
         return
     if policy.rolled_back:
         return
-    if origin is None or origin.run != run:
-        raise _refusal(path, f"it is not what was written there, save {entry.number} of the run {run}", "rolled_back")
-    # A process died before it could note what it wrote, or the run went on elsewhere.
-    noted = any(one.digest == seal.digest for one in ledger.read(run) or [])
-    if noted or origin.number <= entry.number:
-        why = f"the run wrote its save {entry.number} there, and this is its save {origin.number}"
-        raise _refusal(path, f"{why}: it was rolled back or swapped", "rolled_back")
+    noted = any(one.digest == seal.digest for one in ledger.read(origin.run) or []) if origin is not None else False
+    if origin is not None and not noted and ledger.may_follow(origin, run, entry):
+        return
+    this = "this is another" if origin is None else f"this is save {origin.number} of the run {origin.run}"
+    why = f"the run {run} wrote its save {entry.number} there, and {this}: it was rolled back or swapped"
+    raise _refusal(path, why, "rolled_back")
 
 
 def _is_newer_link(path: Place, digest: str, entry: Entry) -> bool:

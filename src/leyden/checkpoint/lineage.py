@@ -52,7 +52,7 @@ class Lineage:
 
     def origin(self, step: int, epoch: int, configuration: str | None = None, data: str | None = None) -> Origin:
         """What the next checkpoint says of itself."""
-        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        time = datetime.now(timezone.utc).isoformat(timespec="microseconds")
         code = revision(here) if (here := _working_directory()) else None
         return Origin(
             self.run, self.number + 1, self.parent, time, step, epoch, configuration, code, data, dict(packages())

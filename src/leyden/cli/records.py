@@ -110,8 +110,8 @@ class Records:
             return Difference(f"was {word}: the run's save {one.number} lies where it wrote its save {there.number}.")
         if own is None:
             return Difference(f"was planted where {wrote}: nothing shows that a run of yours wrote it.")
-        if own.run == run and own.number > there.number:
-            text = f"is newer than this machine's record of the run {run}, which ends there with save {there.number}."
+        if ledger.may_follow(own, run, there):
+            text = f"is newer than this machine's record, in which the run {run} wrote its save {there.number} there."
             return Difference(text, wrong=False)
         text = f"was swapped or rolled back: save {own.number} of the run {own.run} lies where {wrote}."
         return Difference(text)

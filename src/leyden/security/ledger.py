@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, final
 
@@ -24,6 +25,7 @@ from leyden.security.keys import Standing, home, standing
 from leyden.security.paths import lock, private_directory
 from leyden.security.remote import Place, Remote
 from leyden.wire import strict_json
+from leyden.wire.origin import Origin
 from leyden.wire.seal import Signer, usable
 
 PURPOSE: Final = b"leyden.record.1\0"  # a signature that was made for something else is none here
@@ -64,6 +66,14 @@ class _Line:
 def place(path: Place) -> str:
     """How a record names where a file lies: its directory may be reached by links, the file itself may be one."""
     return str(path) if isinstance(path, Remote) else str(path.parent.resolve() / path.name)
+
+
+def may_follow(origin: Origin, run: str, entry: Entry) -> bool:
+    """Whether a checkpoint of the user's that is in no record may have been written after an entry of ``run``.
+
+    So it is where a process died before it could note what it had written, or the run went on elsewhere.
+    """
+    return (origin.run == run and origin.number > entry.number) or _nanoseconds(origin.time) > entry.time
 
 
 def note(run: str, entry: Entry, signer: Signer, environment: Mapping[str, str] = os.environ) -> None:
@@ -125,6 +135,14 @@ def runs_at(path: Place, environment: Mapping[str, str] = os.environ) -> list[st
         if quoted in content or beneath in content:
             found.append(file.stem)
     return found
+
+
+def _nanoseconds(moment: str) -> int:
+    """What a checkpoint says of its time, as an entry has it; 0 for what is none."""
+    try:
+        return int(datetime.fromisoformat(moment).timestamp() * 1_000_000_000)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _records(environment: Mapping[str, str]) -> Iterator[Path]:
