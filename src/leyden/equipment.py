@@ -205,18 +205,20 @@ def _last_of(savers: Sequence[ModelCheckpoint], trainer: Trainer) -> list[str]:
     paths = [saver.last_model_path for saver in savers]
     earlier = [path for saver in savers for path in saver.last_checkpoints(trainer)]
     if len(earlier) > 1:
-        planted = [path for path in earlier if trainer.checkpoint_writer.store.is_planted(place_of(path))]
+        store = trainer.checkpoint_writer.store
+        planted = [path for path in earlier if store.is_planted(place_of(path))]
         if planted and len(planted) < len(earlier):
             warn(f"{planted} are passed over: nothing shows that a run of yours wrote them. Give a path to use one.")
             earlier = [path for path in earlier if path not in planted]
-        # Clocks may run backwards, so the time of a file decides only where nothing else does.
-        earlier.sort(key=_age, reverse=True)
+        # Clocks may run backwards, so times decide only where nothing else does; and anybody sets the time of a file.
+        order = {path: _age(place_of(path), store) for path in earlier}
+        earlier.sort(key=order.__getitem__, reverse=True)
     return [*paths, *earlier, *(saver.first_checkpoint(trainer) for saver in savers)]
 
 
-def _age(path: str) -> tuple[int, int]:
-    place = place_of(path)
-    return saves_so_far(place), place.stat().st_mtime_ns if isinstance(place, Path) else 0
+def _age(place: Place, store: Store) -> tuple[int, int, int]:
+    changed = place.stat().st_mtime_ns if isinstance(place, Path) else 0
+    return saves_so_far(place), store.noted(place), changed
 
 
 def _listed(given: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,17 @@ def test_an_encrypted_run_resumes_and_is_nowhere_plain(tmp_path):
     assert fitted(tmp_path / "run", 2, ckpt_path=tmp_path / "run" / "last.ckpt", encryption=encryption).global_step == 4
     with pytest.raises(EncryptionError, match="nothing was given that opens it"):
         fitted(tmp_path / "run", 2, ckpt_path=tmp_path / "run" / "last.ckpt")
+
+
+def test_the_time_of_a_file_does_not_choose_the_last_of_an_encrypted_run(tmp_path):
+    key = pyrage.x25519.Identity.generate()
+    (tmp_path / "keys").write_text(str(key))
+    encryption = L.Encryption(to=str(key.to_public()), keys=tmp_path / "keys")
+    for epochs in (1, 2):  # the second is a run of its own, beside the first
+        fitted(tmp_path, epochs, encryption=encryption)
+    later = (tmp_path / "last-v1.ckpt").stat().st_mtime_ns + 10**9
+    os.utime(tmp_path / "last.ckpt", ns=(later, later))
+    assert fitted(tmp_path, 3, "last", encryption=encryption).ckpt_path == str(tmp_path / "last-v1.ckpt")
 
 
 def test_the_policy_of_a_trainer_counts_for_what_it_reads(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from leyden.checkpoint.found import check_found, is_planted
+from leyden.checkpoint.found import check_found, is_planted, newest_at
 from leyden.checkpoint.lineage import Lineage
 from leyden.checkpoint.load import Loaded, read
 from leyden.checkpoint.save import write
@@ -74,6 +74,11 @@ class Store:
     def is_planted(self, path: Place) -> bool:
         """Whether nothing shows that a file is the user's own, so that it is not chosen unless somebody names it."""
         return not self.policy.unproven and is_planted(path, self.encryption)
+
+    def noted(self, path: Place) -> int:
+        """When something was written in a place, as this machine's records have it; 0 where they have nothing."""
+        newest = newest_at(path)
+        return 0 if newest is None else newest[1].time
 
     def _go_on(self, found: Loaded) -> None:
         origin, seal = found.origin, found.seal
