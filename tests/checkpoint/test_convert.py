@@ -150,6 +150,42 @@ def test_functions_of_torch_partials_slots_and_layers_come_back():
     assert torch.equal(gru(torch.ones(1, 1))[0], value[5](torch.ones(1, 1))[0])
 
 
+def test_configurations_of_omegaconf_and_generators_of_torch_come_back():
+    omegaconf = pytest.importorskip("omegaconf")
+    conf = omegaconf.OmegaConf.create({"a": 1, "b": {"c": [1, "x", None], "d": "${a}", "m": "???"}})
+    omegaconf.OmegaConf.set_struct(conf, True)
+    generator = torch.Generator().manual_seed(5)
+    made = to_native(pickled({"v": [conf, generator]}), ["omegaconf.dictconfig.DictConfig", "torch._C.Generator"])
+    stream = io.BytesIO()
+    envelope.write(stream, made.leaves, made.text, keys.identity())
+    found, draws = load(io.BytesIO(stream.getvalue()))["v"]
+    assert omegaconf.OmegaConf.to_container(found) == omegaconf.OmegaConf.to_container(conf)
+    assert found.b.d == 1
+    assert omegaconf.OmegaConf.is_struct(found)
+    assert torch.equal(draws.get_state(), generator.get_state())
+    with pytest.raises(TrustError, match="--allow-class omegaconf.dictconfig.DictConfig. If"):
+        to_native(pickled({"v": conf}))
+
+
+def test_a_configuration_that_contains_itself_is_refused():
+    omegaconf = pytest.importorskip("omegaconf")
+    conf = omegaconf.OmegaConf.create({"a": {}})
+    vars(conf)["_content"]["a"] = conf
+    with pytest.raises(FormatError, match="lies deeper than 100 containers"):
+        to_native(pickled({"v": conf}), ["omegaconf.dictconfig.DictConfig"])
+
+
+def test_a_layer_in_the_older_layout_comes_back():
+    stream = io.BytesIO()
+    layer = nn.Linear(2, 1)
+    torch.save({"layer": layer}, stream, _use_new_zipfile_serialization=False)
+    made = to_native(io.BytesIO(stream.getvalue()), [name(nn.Linear)])
+    written = io.BytesIO()
+    envelope.write(written, made.leaves, made.text, keys.identity())
+    found = load(io.BytesIO(written.getvalue()))["layer"]
+    assert torch.equal(found(torch.ones(2)), layer(torch.ones(2)))
+
+
 def test_what_nobody_has_sealed_gives_no_object():
     with pytest.raises(TrustError, match="is an object, of "):
         converted(Loss(1), Loss, seal=False)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, final
 
 from leyden.checkpoint import forbidden
+from leyden.checkpoint.foreign_libraries import FOREIGN_LIBRARIES, ForeignLibrary, write_library
 from leyden.checkpoint.objects import write_object
 from leyden.checkpoint.references import holds_functions_of_torch, place_of_torch
 from leyden.wire.encode import Encoder
 from leyden.wire.legacy.hostile import is_hostile
 from leyden.wire.legacy.values import Reader
-from leyden.wire.pickle.nodes import Dict, Global, Name, Object, Value
+from leyden.wire.pickle.nodes import Dict, Global, Name, Object, Persistent, Value
 from leyden.wire.strict_json import Json
 
 _NEWOBJ: Final = (0x81, 0x92)  # operations that make an object without its constructor
@@ -65,24 +66,39 @@ class ForeignPartial:
 
 def never_allowed(name: Name) -> str | None:
     """Why a name is never written down, listed or not; None where it may be."""
-    if name in (_PARTIAL, _GETATTR, _RECONSTRUCT):
+    if name in (_PARTIAL, _GETATTR, _RECONSTRUCT) or name in FOREIGN_LIBRARIES:
         return None
     if is_hostile(name):
         return "which runs something and is never restored from a file"
     return None if holds_functions_of_torch(name) else forbidden.by_name(_place(name))
 
 
-def names_needed(inside: list[Global]) -> list[Global]:
-    """Those that somebody has to allow."""
+def names_needed(value: Value, inside: list[Global]) -> list[Global]:
+    """Those that somebody has to allow, of all that are inside of a value."""
+    callee = class_of(value)
+    if callee is not None and callee.key in FOREIGN_LIBRARIES:
+        return [callee]
     return [node for node in inside if node.key not in (_GETATTR, _RECONSTRUCT)]
+
+
+def class_of(value: Value) -> Global | None:
+    """The class of an object, or what makes it; torch's older layout writes the source of a module's class beside it."""
+    match value:
+        case Object(callee=Global() as callee):
+            return callee
+        case Object(callee=Persistent(identity=("module", Global() as callee, *_))):
+            return callee
+        case _:
+            return None
 
 
 def foreign(value: Value, source: Reader, pickled: memoryview) -> Any:
     """What stands for a class, a function or an object whose names were allowed."""
+    callee = class_of(value)
     match value:
         case Global():
             return _code(value.key, source)
-        case Object(callee=Global() as callee, arguments=tuple()) if value.keywords is None:
+        case Object(arguments=tuple(), keywords=None) if callee is not None:
             return _object(value, callee, source, pickled)
         case _:
             return _unknown(source)
@@ -96,6 +112,8 @@ def _code(name: Name, source: Reader) -> ForeignCode:
 
 
 def _object(made: Object, callee: Global, source: Reader, pickled: memoryview) -> Any:
+    if (read := FOREIGN_LIBRARIES.get(callee.key)) is not None:
+        return read(made, source)
     match callee.key, made.arguments:
         case key, (Global() as owner, str(attribute)) if key == _GETATTR:
             return _code((owner.module, f"{owner.name}.{attribute}"), source)
@@ -184,5 +202,7 @@ def write_foreign(value: Any, out: Encoder) -> Json:
             return {"$member": [name, None, out.value(member)]}
         case ForeignPartial(function, args, keywords):
             return {"$partial": [out.value(function), out.value([*args]), out.members(keywords)]}
+        case ForeignLibrary():
+            return write_library(value, out)
         case _:
             return write_object(value, out)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, final
 
 from leyden.checkpoint.content import Source, content
-from leyden.checkpoint.foreign import foreign, names_needed, never_allowed
+from leyden.checkpoint.foreign import class_of, foreign, names_needed, never_allowed
 from leyden.checkpoint.legacy_values import Maker
 from leyden.checkpoint.objects import Unrestored
 from leyden.checkpoint.placement import MapLocation, placing
@@ -100,12 +100,12 @@ class _Strangers:
                 raise self._hostile(node.key, path or "the root", node.at)
         if source.path == ["callbacks"] and isinstance(value, Global):
             return value.name.rpartition(".")[2]  # before version 1.5, Lightning knew callbacks by their classes
-        needed = names_needed(inside)
+        needed = names_needed(value, inside)
         outermost = _outermost(value)
         if outermost and all(dotted(node.key) in self.allowed for node in outermost):
             return foreign(value, source, self.saved.pickled)
         if source.path and source.path[0] in self.described:
-            return Unrestored(kind_of(value.callee) if isinstance(value, Object) else kind_of(value))
+            return Unrestored(kind_of(class_of(value) or value))
         strange = [node for node in needed if not is_harmless(node.key)]
         if not strange:
             strange = [node for node in needed if node.key not in CALLS]
@@ -158,8 +158,9 @@ def dotted(name: Name) -> str:
 def _outermost(value: Value) -> list[Global]:
     """The names that what is made of a value itself depends on, and not what it holds."""
     match value:
-        case Object(callee=callee, arguments=tuple() as arguments):
-            return names_needed([node for node in (callee, *arguments) if isinstance(node, Global)])
+        case Object(arguments=tuple() as arguments):
+            callee = class_of(value)
+            return names_needed(value, [node for node in (callee, *arguments) if isinstance(node, Global)])
         case Global():
             return [value]
         case _:
