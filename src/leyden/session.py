@@ -72,6 +72,7 @@ from leyden.snapshot import (
     resume_of,
     saved_state,
     show_loader_states,
+    take_out_of_file,
     training_part,
 )
 from leyden.sources import Source, train_data
@@ -248,6 +249,7 @@ class Session:
         checkpoint = self.store.read(self.ckpt_path, fits, self.by_name, HYPERPARAMETERS)
         if fits:
             check_epochs(check_before_filling(checkpoint, self.module, where), self.settings, where)
+            take_out_of_file(checkpoint)
         restored = [self.datamodule] if has_state_for(self.datamodule, checkpoint) else []
         listening = [callback for callback in self.callbacks if fits or overrides(callback, _LOADED, _LOAD)]
         if fits or restored or listening or overrides(self.module, _LOADED_MODULE, _LOAD):

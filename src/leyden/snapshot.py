@@ -259,9 +259,7 @@ def restore_optimizers(
     before = [copy.deepcopy(owner.state_dict()) for owner in owners]
     for owner, state, own in zip(owners, (*states, *saved), before, strict=True):
         try:
-            # A copy: torch keeps the tensors that it is given, and these are pages of the file, aligned to no more than
-            # their elements. Products of vectors depend on that in their last bit.
-            owner.load_state_dict(copy.deepcopy(state))
+            owner.load_state_dict(state)
             if isinstance(owner, Optimizer):
                 _check_settings(owner, own)
         except BaseException as error:  # it takes its state in its own way
@@ -297,6 +295,15 @@ def check_before_filling(checkpoint: Mapping[str, Any], module: Module, where: s
     for name in ("optimizer_states", "lr_schedulers"):
         _saved_list(checkpoint, name, where)
     return position
+
+
+def take_out_of_file(checkpoint: dict[str, Any]) -> None:
+    """Give the states of optimizers memory of their own, before anybody looks at them.
+
+    Optimizers keep the tensors that they are given. As pages of the file these are aligned to no more than their
+    elements, on which the products of vectors depend in their last bit.
+    """
+    checkpoint["optimizer_states"] = copy.deepcopy(checkpoint["optimizer_states"])
 
 
 def restore_scaler(checkpoint: Mapping[str, Any], run: Run, where: str) -> None:

@@ -21,7 +21,7 @@ from leyden.data.pulled import NoBatchError
 from leyden.errors import ModuleError
 from leyden.loop.closure import before_each_step
 from leyden.loop.evaluate import evaluate
-from leyden.loop.resume import catch_up, pick_up
+from leyden.loop.resume import go_on
 from leyden.loop.run import Before, Run, standing
 from leyden.runtime.seed import random_states
 from leyden.runtime.signals import Terminated
@@ -32,9 +32,7 @@ def fit(run: Run) -> None:
     run.log.open(RunningStage.TRAINING)  # what on_train_start logs belongs to the first epoch
     run.hooks.on_train_start()
     if run.resume is not None:
-        with run.loading():
-            resume = pick_up(run)
-        catch_up(run, resume)
+        go_on(run)
     run.validated_at = monotonic() - run.state.unvalidated
     while run.data.size and not run.plan.finished(run.state):
         train_epoch(run)

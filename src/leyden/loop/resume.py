@@ -16,6 +16,13 @@ from leyden.loop.run import Resume, Run
 from leyden.runtime.seed import restore_random_states
 
 
+def go_on(run: Run) -> None:
+    """Stand where the checkpoint was made, and do what was still to be done there."""
+    with run.loading():
+        resume = pick_up(run)
+    catch_up(run, resume)
+
+
 def pick_up(run: Run) -> Resume:
     """Stand exactly where the checkpoint was made: in the data, in the metrics so far, in the random numbers.
 
@@ -32,7 +39,9 @@ def pick_up(run: Run) -> Resume:
             run.log.open(RunningStage.TRAINING)
         run.data.rewind(resume.data, state.batch, state.epoch)
         if resume.validation is not None:
+            run.status.stage = validation.stage
             validation.data.ready()
+            run.status.stage = RunningStage.TRAINING
             validation.data(renew=False).load_state_dict(resume.validation)
         run.log.load_state_dict(resume.log, metrics_in(validation.module))
         load_metrics(resume.metrics, validation.module)
