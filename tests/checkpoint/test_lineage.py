@@ -52,6 +52,7 @@ def test_the_name_of_a_run_takes_nothing_from_the_programs_random_numbers():
 
 
 def test_without_a_ledger_training_goes_on_with_one_warning(tmp_path, monkeypatch):
+    keys.identity()
     monkeypatch.setenv("LEYDEN_KEY", str(keys.home() / "identity.key"))
     (tmp_path / "file").touch()
     monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "file"))

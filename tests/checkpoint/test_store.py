@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from torch.utils.data import DataLoader
 
 import leyden as L
-from leyden.checkpoint import trust
+from leyden.checkpoint import lineage, trust
 from leyden.checkpoint.load import load, read
 from leyden.checkpoint.save import encoded, save
 from leyden.checkpoint.store import Moment, Store, moment_of
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import EncryptionError, PolicyError, SealError, SettingsError
 from leyden.security import keys, ledger
-from leyden.security.keys import Identity, home
+from leyden.security.keys import Identity, home, identity
 from leyden.security.policy import Policy
 from leyden.wire import envelope
 
@@ -229,6 +229,19 @@ def test_the_time_of_a_file_does_not_choose_the_last_of_an_encrypted_run(tmp_pat
     later = (tmp_path / "last-v1.ckpt").stat().st_mtime_ns + 10**9
     os.utime(tmp_path / "last.ckpt", ns=(later, later))
     assert fitted(tmp_path, 3, "last", encryption=encryption).ckpt_path == str(tmp_path / "last-v1.ckpt")
+
+
+def test_where_no_record_can_be_kept_a_run_reads_its_own_best_and_last_under_strict(tmp_path, monkeypatch):
+    identity()
+    monkeypatch.setenv("LEYDEN_KEY", str(home() / "identity.key"))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LEYDEN_HOME", str(tmp_path / "file"))
+    lineage._warn_once.cache_clear()
+    with pytest.warns(LeydenWarning, match="No record of this run can be kept"):
+        made = fitted(tmp_path, policy="strict")
+    made.validate(Valid(), DataLoader(torch.ones(4, 2)), ckpt_path="last")
+    with pytest.raises(SealError, match="rule 'unrecorded'"):
+        fitted(tmp_path, 2, "last", policy="strict")
 
 
 def test_the_policy_of_a_trainer_counts_for_what_it_reads(tmp_path, monkeypatch):

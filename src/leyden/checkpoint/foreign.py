@@ -82,7 +82,7 @@ def names_needed(value: Value, inside: list[Global]) -> list[Global]:
 
 
 def class_of(value: Value) -> Global | None:
-    """The class of an object, or what makes it; torch's older layout writes the source of a module's class beside it."""
+    """The class of an object, or what makes it; torch's older layout writes a class's source beside it."""
     match value:
         case Object(callee=Global() as callee):
             return callee
