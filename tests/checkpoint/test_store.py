@@ -148,9 +148,16 @@ def test_a_last_checkpoint_that_was_planted_is_refused_unless_it_is_named(tmp_pa
     fitted(tmp_path)
     stranger(tmp_path, monkeypatch, **origin)
     trust._WRITTEN.clear()  # this process played the stranger
-    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rule 'rolled_back'"):
+    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rule 'unproven'"):
         fitted(tmp_path, 2, ckpt_path="last")
     assert fitted(tmp_path, 2, ckpt_path=tmp_path / "last.ckpt").global_step == 4
+
+
+def test_a_pickled_file_in_the_place_of_the_last_is_refused_unless_it_is_named(tmp_path):
+    trainer = fitted(tmp_path)
+    torch.save({"state_dict": trainer.model.state_dict()}, tmp_path / "last.ckpt")
+    with pytest.raises(SealError, match=r"last\.ckpt is not read.*rule 'unproven'"):
+        fitted(tmp_path, 2, ckpt_path="last")
 
 
 def test_a_checkpoint_of_another_run_in_the_place_of_the_last_is_refused(tmp_path):
@@ -222,6 +229,7 @@ def test_an_encrypted_run_resumes_and_is_nowhere_plain(tmp_path):
 
 def test_the_time_of_a_file_does_not_choose_the_last_of_an_encrypted_run(tmp_path):
     key = pyrage.x25519.Identity.generate()
+    (tmp_path / "keys").touch(0o600)
     (tmp_path / "keys").write_text(str(key))
     encryption = L.Encryption(to=str(key.to_public()), keys=tmp_path / "keys")
     for epochs in (1, 2):  # the second is a run of its own, beside the first

@@ -190,3 +190,12 @@ def test_a_link_in_the_place_of_a_record_is_not_written_through(environment, tmp
 def test_what_is_in_no_record_may_follow_by_its_number_in_the_run_or_by_its_time(run, number, time, follows):
     entry = Entry(5, "ab" * 32, "/a", 1_780_000_000_000_000_000)
     assert ledger.may_follow(Origin(run, number, None, time, 1, 0), RUN, entry) == follows
+
+
+def test_a_pipe_in_the_place_of_a_record_is_an_error_and_not_waited_for(environment, tmp_path):
+    (tmp_path / "home" / "runs").mkdir(parents=True)
+    os.mkfifo(tmp_path / "home" / "runs" / f"{RUN}.jsonl")
+    with pytest.raises(KeyStoreError, match="is not a file"):
+        ledger.read(RUN, environment)
+    with pytest.raises(KeyStoreError, match="is not a file"):
+        ledger.runs_at(tmp_path, environment)

@@ -11,7 +11,7 @@ import pytest
 
 from leyden.errors import PathError, TakenError
 from leyden.security import paths
-from leyden.security.paths import beneath, private_directory, relink, replacing, reserve, sweep
+from leyden.security.paths import beneath, private_directory, read_regular, relink, replacing, reserve, sweep
 
 
 def mode(path):
@@ -145,7 +145,7 @@ def test_a_process_that_dies_before_the_file_takes_its_name_leaves_the_old_one(t
 import os, sys
 from pathlib import Path
 from leyden.security import paths
-from leyden.security.paths import replacing
+from leyden.security.paths import read_regular, replacing
 with replacing(Path(sys.argv[1])) as stream:
     stream.write(b"new")
     os.fsync(stream.fileno())
@@ -371,3 +371,12 @@ def refusing(code: int):
         raise OSError(code, os.strerror(code))
 
     return refuse
+
+
+def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path):
+    (tmp_path / "file").write_bytes(b"0123456789")
+    assert read_regular(tmp_path / "file", 4) == b"0123"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(PathError, match="is not a file"):
+            read_regular(tmp_path / name, 4)

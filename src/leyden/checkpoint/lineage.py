@@ -69,7 +69,7 @@ class Lineage:
         if entry is not None:
             self._note(Entry(entry.number, entry.digest, place(path)))
 
-    def wrote(self, path: Path) -> str | None:
+    def wrote(self, path: Place) -> str | None:
         """The digest of what this process wrote last in a place, or linked to there; None if it did not."""
         entry = self._written.get(place(path))
         return None if entry is None else entry.digest

@@ -61,7 +61,7 @@ class Store:
             SealError: the policy does not allow this file, or it is not the one that was written there.
         """
         found = read(path, map_location="cpu", policy=self.policy, encryption=self.encryption, describe=describe)
-        if by_name and self.lineage.wrote(path) != found.digest:
+        if by_name and (found.digest is None or self.lineage.wrote(path) != found.digest):
             check_found(path, found.seal, found.origin, self.policy)
         if goes_on:
             self._go_on(found)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from leyden.errors import FormatError, KeyStoreError
 from leyden.security.keys import Standing, home, standing
-from leyden.security.paths import lock, private_directory
+from leyden.security.paths import lock, private_directory, read_regular
 from leyden.security.remote import Place, Remote
 from leyden.wire import strict_json
 from leyden.wire.origin import Origin
@@ -98,8 +98,7 @@ def read(run: str, environment: Mapping[str, str] = os.environ) -> list[Entry] |
     """
     path = _path(run, environment)
     try:
-        with path.open("rb") as stream:
-            content = stream.read(_LARGEST)
+        content = read_regular(path, _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -129,7 +128,7 @@ def runs_at(path: Place, environment: Mapping[str, str] = os.environ) -> list[st
     found = []
     for file in _records(environment):
         try:
-            content = file.read_bytes()
+            content = read_regular(file, _LARGEST)
         except OSError as error:
             raise KeyStoreError(f"The record {file} cannot be read: {error.strerror or error}.") from None
         if quoted in content or beneath in content:

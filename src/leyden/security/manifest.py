@@ -16,7 +16,7 @@ from typing import Final, final
 
 from leyden.errors import DataError, FormatError, KeyStoreError, PathError
 from leyden.security.keys import home
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import private_directory, read_regular, replacing
 from leyden.wire import strict_json
 from leyden.wire.strict_json import Json
 
@@ -100,7 +100,7 @@ def load(digest: str) -> Manifest | None:
     path = home() / _MANIFESTS / f"{int(digest, 16):064x}.json"
     if not path.exists():
         return None
-    found = parse(_read(path), str(path))
+    found = parse(read_regular(path, _LARGEST), str(path))
     if found.digest != digest:
         raise FormatError(f"{path} is not the manifest that it was. Remove it, and make it again.")
     return found
@@ -215,7 +215,9 @@ def _read_cache(root: Path) -> dict[str, _Found]:
     """What an earlier call found; nothing where it cannot be read, which costs time alone."""
     try:
         path = _cache_of(root)
-        rows = strict_json.loads(_read(path).decode("ascii"), depth=2, values=_MOST_VALUES, what=str(path))
+        rows = strict_json.loads(
+            read_regular(path, _LARGEST).decode("ascii"), depth=2, values=_MOST_VALUES, what=str(path)
+        )
     except (KeyStoreError, OSError, FormatError, UnicodeDecodeError):
         return {}
     found: dict[str, _Found] = {}
@@ -238,8 +240,3 @@ def _keep(root: Path, made: Manifest, found: Mapping[str, _Found]) -> None:
         private_directory(path.parent)
         with replacing(path) as stream:
             stream.write(text.encode())
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(_LARGEST)

@@ -52,6 +52,18 @@ def beneath(root: Path, relative: str) -> Path:
     return path
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """The first ``most`` bytes of a file; PathError for what is none, such as a pipe, which is not waited for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise PathError(f"{path} is not a file. Remove it.")
+        with open(descriptor, "rb", closefd=False) as stream:
+            return stream.read(most)
+    finally:
+        os.close(descriptor)
+
+
 def private_directory(path: Path) -> Path:
     """``path`` as a directory; whatever of it does not exist yet is created for its owner alone (0700)."""
     missing = []

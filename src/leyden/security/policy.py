@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, Final, TypeAlias, final
 
-from leyden.errors import KeyStoreError, PolicyError, SealError, SettingsError
+from leyden.errors import KeyStoreError, PathError, PolicyError, SealError, SettingsError
 from leyden.security import keys
 from leyden.security.keys import Standing
+from leyden.security.paths import read_regular
 from leyden.wire import pyproject
 from leyden.wire.seal import Seal
 
@@ -182,18 +182,11 @@ def _words(content: bytes, where: str) -> _Words:
 
 def _content(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (FileNotFoundError, NotADirectoryError):
+        return read_regular(path, pyproject.LARGEST)
+    except (FileNotFoundError, NotADirectoryError, PathError):
         return b""
     except OSError as error:
         raise PolicyError(f"{path} may hold a policy and cannot be read: {error.strerror}.") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return b""
-        with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read(pyproject.LARGEST)
-    finally:
-        os.close(descriptor)
 
 
 def _tightening(name: str, value: object, where: str) -> Policy:
