@@ -8,7 +8,7 @@ from leyden.errors import CheckpointError, SealError
 from leyden.security import keys, ledger
 from leyden.security.encryption import Encryption
 from leyden.security.ledger import Entry
-from leyden.security.policy import Policy
+from leyden.security.policy import Policy, way_to_allow
 from leyden.security.remote import Place, Remote
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
@@ -86,5 +86,5 @@ def _trust(seal: Seal | None) -> str:
 def _refusal(path: Place, why: str, rule: str) -> SealError:
     return SealError(
         f"{path} is not read: {why} (rule {rule!r}). If you know where it comes from, give its path as ckpt_path, "
-        f"or allow it in code: policy=replace(policy, {rule}=True)."
+        f"or {way_to_allow(rule)}"
     )

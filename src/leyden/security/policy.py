@@ -120,17 +120,25 @@ def check_sealing(policy: Policy, environment: Mapping[str, str] = os.environ) -
         keys.identity(environment)
     except KeyStoreError as error:
         raise PolicyError(
-            f"The policy wants every checkpoint sealed (rule 'seals'), and there is no key to do it with: {error}"
+            f"The policy wants every checkpoint sealed (rule 'seals'), and there is no key to do it with: {error} Or "
+            f"{way_to_allow('seals', False)}"
         ) from None
 
 
 _TRUST = "trust it: leyden key trust "
 
 
+def way_to_allow(rule: str, value: bool = True) -> str:
+    """How a program allows what a rule forbids."""
+    return (
+        f"allow it in code: policy=replace(policy, {rule}={value}), unless {VARIABLE} or a {pyproject.NAME} forbids it."
+    )
+
+
 def _refusal(where: str, why: str, rule: str, way: str) -> SealError:
     return SealError(
         f"{where} is not read: {why}, and the policy does not allow that (rule {rule!r}). "
-        f"If you know where the file comes from, {way}, or allow it in code: policy=replace(policy, {rule}=True)."
+        f"If you know where the file comes from, {way}, or {way_to_allow(rule)}"
     )
 
 
