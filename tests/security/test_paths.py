@@ -380,3 +380,88 @@ def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path):
     for name in ("pipe", "."):
         with pytest.raises(PathError, match="is not a file"):
             read_regular(tmp_path / name, 4)
+
+
+def test_what_is_added_to_a_file_stands_behind_what_was_there(tmp_path):
+    paths.append(tmp_path / "a", b"one\n")
+    paths.append(tmp_path / "a", b"two\n")
+    assert (tmp_path / "a").read_bytes() == b"one\ntwo\n"
+    assert mode(tmp_path / "a") == 0o600
+
+
+def test_nothing_is_added_through_a_link(tmp_path):
+    (tmp_path / "real").write_bytes(b"mine")
+    (tmp_path / "a").symlink_to(tmp_path / "real")
+    with pytest.raises(OSError, match="symbolic links"):
+        paths.append(tmp_path / "a", b"theirs")
+    assert (tmp_path / "real").read_bytes() == b"mine"
+
+
+def test_of_what_could_not_be_added_whole_nothing_is_left(tmp_path, monkeypatch):
+    paths.append(tmp_path / "a", b"before\n")
+    real, calls = os.write, []
+
+    def fills_up(descriptor, data):
+        calls.append(len(data))
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        return real(descriptor, data[:3])
+
+    monkeypatch.setattr(os, "write", fills_up)
+    with pytest.raises(OSError, match="the disk is full"):
+        paths.append(tmp_path / "a", b"after\n")
+    assert calls == [6, 3]
+    assert (tmp_path / "a").read_bytes() == b"before\n"
+
+
+def test_a_file_is_created_once_and_whole(tmp_path):
+    assert paths.create(tmp_path / "a", b"first")
+    assert not paths.create(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert mode(tmp_path / "a") == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_link_that_leads_nowhere_is_not_created_through(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "elsewhere")
+    assert not paths.create(tmp_path / "a", b"x")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_is_set_aside_takes_no_name_that_is_in_use(tmp_path):
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(PathError, match="is there already"):
+        paths.set_aside(tmp_path / "a", "b")
+    paths.set_aside(tmp_path / "a", "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+
+
+def test_a_file_is_closed_to_others_and_what_a_link_points_to_is_not(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x")
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    paths.close_to_others(tmp_path / "a")
+    paths.close_to_others(tmp_path / "link")
+    assert (mode(tmp_path / "a"), mode(tmp_path / "b")) == (0o600, 0o644)
+
+
+def test_what_a_link_points_to_is_not_removed_with_it(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "inner").symlink_to(tmp_path / "real")
+    for name in ("link", "folder", "missing"):
+        paths.remove(tmp_path / name)
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["real", "real/x"]
+
+
+def test_a_temporary_file_has_no_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with paths.private_temporary() as stream:
+        paths.write_all(stream, b"x" * 100)
+        assert list(tmp_path.iterdir()) == []
+        assert os.fstat(stream.fileno()).st_nlink == 0
+        assert stat.S_IMODE(os.fstat(stream.fileno()).st_mode) == 0o600

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from leyden.checkpoint.sealing import signer
 from leyden.errors import EncodeError, FormatError, MismatchError, PathError, SettingsError
 from leyden.security import keys, signing
 from leyden.security.encryption import Encryption
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import private_directory, remove, replacing, set_aside
 from leyden.security.policy import Policy, admit, resolve
 from leyden.security.signing import PrivateKey
 from leyden.wire import envelope
@@ -102,9 +101,9 @@ def export(
         with replacing(staging / SIGNATURE) as stream:
             stream.write(bundle)
         check_clean(staging, (MODEL, CONFIG), opened.origin)
-        staging.rename(target)
+        set_aside(staging, target.name)
     except BaseException:
-        shutil.rmtree(staging)
+        remove(staging)
         raise
     return Exported(tuple(encoded.leaves), chosen, left_out)
 

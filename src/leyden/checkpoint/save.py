@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from io import BufferedRandom, BufferedWriter, BytesIO, FileIO, TextIOBase
 from pathlib import Path
@@ -22,7 +21,7 @@ from leyden.checkpoint.trust import note_written
 from leyden.core.described import described
 from leyden.errors import EncodeError, PathError, SettingsError, WriteError
 from leyden.security.encryption import Encryption, encrypt
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import private_directory, private_temporary, replacing
 from leyden.security.remote import Remote, place_of
 from leyden.wire import envelope
 from leyden.wire.origin import Origin
@@ -89,7 +88,7 @@ def _write(tree: Encoded, stream: BinaryIO, encryption: Encryption | None, origi
         return digest
     if _goes_back(stream):
         return envelope.write(stream, tree.leaves, tree.text, signer(), origin)
-    with tempfile.TemporaryFile() as private:
+    with private_temporary() as private:
         digest = envelope.write(private, tree.leaves, tree.text, signer(), origin)
         private.seek(0)
         envelope.pass_on(private, stream)

@@ -15,10 +15,10 @@ import torch
 from leyden.checkpoint import remote_files
 from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
-from leyden.loggers.files import append_private, next_version, set_aside
+from leyden.loggers.files import next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
 from leyden.runtime.rank_zero import rank_zero_only
-from leyden.security.paths import private_directory, replacing, write_all
+from leyden.security.paths import append, private_directory, replacing, write_all
 from leyden.security.remote import Remote, place_of
 
 
@@ -82,7 +82,7 @@ class ExperimentWriter:
                 file.write("".join(self._whole_file(columns)).encode())
             self.metrics_keys = columns
         else:
-            append_private(self.metrics_file_path, _rows(self.metrics, self.metrics_keys))
+            append(Path(self.metrics_file_path), _rows(self.metrics, self.metrics_keys).encode())
         self.metrics = []
 
     def _whole_file(self, columns: list[str]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Files and directories of a run: files that grow in private, and what an earlier run has left."""
+"""Files and directories of a run: what an earlier one has left."""
 
 from __future__ import annotations
 
@@ -6,32 +6,15 @@ import os
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Final
 
 from leyden.checkpoint import remote_files
+from leyden.security import paths
 from leyden.security.remote import Place, Remote
 
-_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-
-def append_private(path: str, text: str) -> None:
-    """Append to a file of mode 0600; if that fails the file is as it was."""
-    data = memoryview(text.encode())
-    written = 0
-    descriptor = os.open(path, _APPEND, 0o600)
-    try:
-        while written < len(data):
-            written += os.write(descriptor, data[written:])
-    except OSError:
-        os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def set_aside(paths: Sequence[Path]) -> list[Path]:
+def set_aside(files: Sequence[Path]) -> list[Path]:
     """Rename those files that exist, all with the same first free number: ``metrics.csv`` becomes ``metrics.1.csv``."""
-    there = [path for path in paths if os.path.lexists(path)]
+    there = [path for path in files if os.path.lexists(path)]
     if not there:
         return []
     for number in count(1):
@@ -39,7 +22,7 @@ def set_aside(paths: Sequence[Path]) -> list[Path]:
         if not any(os.path.lexists(name) for name in names):
             break
     for path, name in zip(there, names, strict=True):
-        path.rename(name)
+        paths.set_aside(path, name.name)
     return names
 
 

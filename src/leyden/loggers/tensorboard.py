@@ -24,7 +24,7 @@ from leyden.errors import DetachedError, LogError, SettingsError
 from leyden.loggers.files import next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
 from leyden.runtime.rank_zero import rank_zero_only
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import close_to_others, private_directory, replacing
 from leyden.security.remote import is_url
 
 if TYPE_CHECKING:
@@ -246,8 +246,7 @@ class TensorBoardLogger(Logger):
     def _close_to_others(self) -> None:
         """The writer makes its files as the umask says."""
         for path in Path(self.log_dir).rglob("events.out.tfevents.*"):
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
+            close_to_others(path)
 
 
 def has_tensorboard() -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from leyden.errors import FormatError, KeyStoreError
-from leyden.security.paths import private_directory, replacing
+from leyden.security.paths import create, private_directory, replacing
 from leyden.wire import strict_json
 from leyden.wire.seal import usable
 
@@ -47,7 +46,6 @@ _MAKERS: Final[Mapping[str, Callable[[], Ed25519PrivateKey | ec.EllipticCurvePri
     _IDENTITY: Ed25519PrivateKey.generate,
     _PUBLISHER: partial(ec.generate_private_key, ec.SECP256R1()),
 }
-_NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 
 
 @final
@@ -238,18 +236,9 @@ def _made(directory: Path, name: str) -> Path:
 
 
 def _create(directory: Path, name: str) -> None:
-    """Make a first key. Of several processes one wins, whole: a link appears with its content or not at all."""
+    """Make a first key. Of several processes one wins."""
     private_directory(directory)
-    temporary = directory / f".{secrets.token_hex(8)}.leyden-tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
-    try:
-        with open(descriptor, "wb", buffering=0) as stream:  # noqa: PTH123
-            stream.write(_pem(_MAKERS[name]()))
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(temporary, directory / name)
-    finally:
-        temporary.unlink()
+    create(directory / name, _pem(_MAKERS[name]()))
 
 
 def _pem(private: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:

@@ -160,6 +160,56 @@ def relink(path: Path, target: str) -> None:
         _sync(handle)
 
 
+def append(path: Path, data: bytes) -> None:
+    """Add to a private file (0600), which is made if it is not there; after an error it is as it was.
+
+    What several processes add does not mix, as far as the system writes it at once. A link at ``path`` is refused.
+    """
+    rest = memoryview(data)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW | _BINARY, 0o600)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size - (len(data) - len(rest)))
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def create(path: Path, data: bytes) -> bool:
+    """Make a private file (0600) that is not there yet. False if it is, and it then is as it was.
+
+    Of several processes one wins: the file appears with its content or not at all.
+    """
+    temporary, descriptor = _new_file(path.parent, None)
+    try:
+        with open(descriptor, "wb", buffering=0) as stream:  # noqa: PTH123
+            write_all(stream, data)
+            os.fsync(descriptor)
+            os.link(path.parent / temporary, path)  # before it is closed: until then the lock says that it is in use
+    except FileExistsError:
+        return False
+    finally:
+        (path.parent / temporary).unlink(missing_ok=True)
+    return True
+
+
+def set_aside(path: Path, name: str) -> None:
+    """Give a file or directory another name beside it. PathError if something has that name."""
+    target = path.with_name(name)
+    if os.path.lexists(target):
+        raise PathError(f"{target} is there already, so {path.name} cannot be given that name. Move it away.")
+    path.rename(target)
+
+
+def close_to_others(path: Path) -> None:
+    """Take a file that somebody else's code has made from all but its owner (0600). A link is left alone."""
+    status = path.lstat()
+    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+        path.chmod(0o600)
+
+
 def remove(path: Path) -> None:
     """Delete a file, or a directory with all that is in it; a link is deleted and what it points to is not."""
     if path.is_dir() and not path.is_symlink():

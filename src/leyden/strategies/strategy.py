@@ -12,10 +12,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from leyden.api.module import Module
+from leyden.checkpoint import remote_files
 from leyden.checkpoint.load import load
 from leyden.checkpoint.save import save
 from leyden.data.transfer import move_to_device
 from leyden.errors import DetachedError
+from leyden.security.paths import remove
+from leyden.security.remote import Remote, place_of
 from leyden.strategies.accelerator import Accelerator
 from leyden.strategies.precision import Precision
 
@@ -150,15 +153,19 @@ class Strategy(ABC):
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any], filepath: str | Path, storage_options: Any = None) -> None:
         """Write what a checkpoint holds, as a whole or not at all."""
-        save(checkpoint, Path(filepath))
+        save(checkpoint, filepath)
 
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
         """What a checkpoint holds, read without running code; ``weights_only`` makes no difference."""
-        return load(Path(checkpoint_path), map_location="cpu")
+        return load(checkpoint_path, map_location="cpu")
 
     def remove_checkpoint(self, filepath: str | Path) -> None:
         """Remove a checkpoint, where there is one."""
-        Path(filepath).unlink(missing_ok=True)
+        match place_of(filepath):
+            case Remote() as place:
+                remote_files.delete(place)
+            case Path() as place:
+                remove(place)
 
     def on_exception(self, exception: BaseException) -> None:  # noqa: B027
         """The run is being ended by an exception."""
