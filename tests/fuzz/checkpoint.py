@@ -222,8 +222,9 @@ def rearranged(tree, chance):
         if len(everywhere) == 1:
             return tree
         *way, key = chance.choice(everywhere[1:])
-        other = copy.deepcopy(found(tree, chance.choice(everywhere)))
-        value = chance.choice([other, {f"${chance.choice(TAGS)}": other}, chance.choice(ODDITIES)])
+        other = found(tree, chance.choice(everywhere))
+        # A copy, since the next round may change it: no tree must hold itself, and no oddity become another.
+        value = copy.deepcopy(chance.choice([other, {f"${chance.choice(TAGS)}": other}, chance.choice(ODDITIES)]))
         parent = found(tree, way)
         match chance.randrange(6), parent:
             case 0, list():
