@@ -35,7 +35,9 @@ resume: $(ENV) $(VENV)/.dev
 kill: export OMP_NUM_THREADS = 1
 kill: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m tests.robustness.every_step
+	$(BIN)/python -m tests.robustness.writers --rounds 200
 	$(BIN)/python -m tests.robustness.kills --kills 200
+	$(BIN)/python -m tests.robustness.kills --kills 60 --background 2
 
 bench: $(ENV) $(VENV)/.dev
 	$(BIN)/python -m benchmarks
