@@ -39,6 +39,7 @@ NAMES = [
     ("commands", "getoutput"), ("collections", "OrderedDict"), ("torch._utils", "_rebuild_tensor_v2"), ("a.b", "c.d"),
     ("builtins", "getattr"), ("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"), ("é", "ü"), ("", ""),
     ("numpy.core.multiarray", "_reconstruct"), ("torch", "FloatStorage"), ("zoneinfo", "ZoneInfo._unpickle"),
+    ("_codecs", "encode"), ("torch", "Size"), ("torch._tensor", "_rebuild_from_type_v2"), ("builtins", "bytearray"),
 ]  # fmt: skip
 EXTRA = [
     b"\x82\x01", b"\x83\x01\x00", b"\x84\x01\x00\x00\x00", b"\x97", b"\x98", b"I00\n", b"I-1\n", b"I 7\n", b"I077\n",

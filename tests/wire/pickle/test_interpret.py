@@ -340,6 +340,21 @@ def test_what_no_program_writes_is_told(data, kind):
     assert kinds(data) == {kind}
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"c_codecs\nencode\nS'a'\n]\x86R.",
+        b"c_codecs\nencode\nS'a'\n}\x86R.",
+        b"cnumpy.core.multiarray\n_reconstruct\n(ccollections\nOrderedDict\nctorch\nSize\n(K\x00t\x85RC\x01btR.",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(Pstorage\nK\x00"
+        + b"ctorch\nSize\n" * 3_000 + b")" + b"\x85R" * 3_000 + b")\x89NtR.",
+    ],
+    ids=["a list", "a dictionary", "a size of torch", "sizes of sizes"],
+)  # fmt: skip
+def test_arguments_of_no_type_that_was_expected_are_told_and_no_error(data):
+    assert Kind.ARGUMENTS in kinds(data)
+
+
 def tensor(offset, size, stride, numel=6):
     """A pickle of a tensor over a storage of ``numel`` floats, as torch writes it."""
     storage = f"(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI{numel}\ntQ".encode()

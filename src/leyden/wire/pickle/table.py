@@ -184,7 +184,7 @@ def _natural(value: Value) -> bool:
 
 def _naturals(value: Value) -> bool:
     if isinstance(value, Object) and value.calls("torch", "Size") and type(value.arguments) is tuple:
-        return len(value.arguments) == 1 and _naturals(value.arguments[0])
+        value = value.arguments[0] if len(value.arguments) == 1 else None
     return type(value) in (tuple, list) and all(map(_natural, value))
 
 
@@ -253,9 +253,9 @@ def _parameter(arguments: tuple[Value, ...]) -> bool:
 
 def _dimensions(arguments: tuple[Value, ...]) -> bool:
     """A class of arrays, and a shape that takes no memory: the content comes with BUILD."""
-    return (
-        len(arguments) == 3 and isinstance(arguments[0], Global) and _naturals(arguments[1]) and prod(arguments[1]) < 2
-    )
+    if len(arguments) != 3 or not isinstance(arguments[0], Global) or type(arguments[1]) not in (tuple, list):
+        return False
+    return _naturals(arguments[1]) and prod(arguments[1]) < 2
 
 
 def _buffer(arguments: tuple[Value, ...]) -> bool:
