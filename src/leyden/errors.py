@@ -30,16 +30,22 @@ LeydenError
 
 Terminated is not among them: it is how the process ends that was asked to end, and a SystemExit.
 
-A message says what is wrong, where, and the way out.
+A message says what is wrong, where, and the way out. Whatever it quotes, it holds no secret.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from leyden.redaction import redact_text
 
 
 class LeydenError(Exception):
     """Base of every error that Leyden raises on purpose."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*(redact_text(one) if isinstance(one, str) else one for one in args), **kwargs)
 
 
 class UsageError(LeydenError):

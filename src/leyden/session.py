@@ -42,7 +42,7 @@ from leyden.core.warnings import warn
 from leyden.data.loader import EvaluationData, TrainData
 from leyden.errors import ModuleError
 from leyden.kept import Kept
-from leyden.loggers.logger import Logger
+from leyden.loggers.logger import Logger, outgoing
 from leyden.loop.evaluate import evaluate
 from leyden.loop.fit import counted_steps, fit
 from leyden.loop.optimizers import SchedulerConfig
@@ -50,6 +50,7 @@ from leyden.loop.predict import predict
 from leyden.loop.progress import IN_BATCH
 from leyden.loop.run import Evaluation, Predictions, Resume, Run, Status
 from leyden.loop.steps import pulls_batches
+from leyden.redaction import shown_name
 from leyden.runtime.modes import torch_modes
 from leyden.runtime.seed import isolate_rng, random_states, reset_seed, restore_random_states
 from leyden.runtime.signals import interactive, on_sigterm
@@ -60,6 +61,7 @@ from leyden.snapshot import (
     callback_part,
     check_before_filling,
     has_state_for,
+    hide_secrets,
     hyperparameter_part,
     in_training,
     model_part,
@@ -298,7 +300,8 @@ class Session:
         """Write metrics to all loggers, as one row."""
         if not metrics or not self.loggers:
             return
-        values, place = row(metrics, step, epoch)
+        found, place = row(metrics, step, epoch)
+        values = {shown_name(name): value for name, value in found.items()}
         for logger in self.loggers:
             logger.log_metrics(metrics=values, step=place)
             logger.save()
@@ -307,7 +310,7 @@ class Session:
         hparams = hyperparameters_to_log(self.module, self.datamodule) if self.settings.enable_autolog_hparams else None
         for logger in self.loggers:
             if hparams is not None:
-                logger.log_hyperparams(hparams)
+                logger.log_hyperparams(outgoing(hparams))  # a logger of the program's own may write them as they are
             logger.log_graph(self.module)
             logger.save()
 
@@ -357,6 +360,7 @@ class Session:
             for callback in self.callbacks:
                 callback.on_save_checkpoint(self.trainer, self.module, checkpoint)
         self.module.on_save_checkpoint(checkpoint)
+        hide_secrets(checkpoint)
         return checkpoint
 
     def _training_part(self) -> dict[str, Any]:

@@ -29,7 +29,9 @@ from leyden.loop.optimizers import SchedulerConfig
 from leyden.loop.progress import loops_of
 from leyden.loop.run import Resume, Run, standing
 from leyden.runtime.seed import check_random_states, random_states
+from leyden.security.redact import certain
 
+_WEIGHTS = frozenset({"state_dict", "optimizer_states"})
 SCALER = "MixedPrecision"  # Lightning's key for the state of the loss scaler
 
 
@@ -139,6 +141,20 @@ def hyperparameter_part(module: Module, datamodule: DataModule | None) -> dict[s
         if state := datamodule.state_dict():
             part[type(datamodule).__qualname__] = state
     return part
+
+
+def hide_secrets(checkpoint: dict[str, Any]) -> None:
+    """Take out what callbacks and hooks have put in and is a secret beyond doubt: checkpoints are shared."""
+    hidden = []
+    for name, value in checkpoint.items():
+        if name not in _WEIGHTS and (kept := certain(value)) is not value:
+            checkpoint[name] = kept
+            hidden.append(name)
+    if hidden:
+        warn(
+            f"The entries {', '.join(map(repr, hidden))} of a checkpoint hold secrets, which stand there as [secret]. "
+            "Keep them out of state_dict() and on_save_checkpoint(), and bring them again when a run is resumed."
+        )
 
 
 def restore_weights(checkpoint: dict[str, Any], module: Module, where: str, keep: bool = True) -> None:

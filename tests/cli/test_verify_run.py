@@ -390,6 +390,8 @@ def test_many_differences_are_counted(capsys, trained):
         (data / f"new{number}").write_text("")
     assert main(["verify", str(run), "--data", str(data)]) == 1
     assert "and 10 more" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("origin", [False, True], ids=["of no run", "of a run of its own"])
 def test_a_checkpoint_of_a_stranger_in_the_place_of_one_that_was_written_is_found(capsys, run, monkeypatch, origin):
     folder, _ = run

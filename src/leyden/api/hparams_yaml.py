@@ -23,6 +23,7 @@ from leyden.core.warnings import warn
 from leyden.errors import FormatError
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import replacing
+from leyden.security.redact import redacted
 
 LARGEST_FILE: Final = 1 << 20  # bytes
 MOST_VALUES: Final = 100_000  # counted as if each alias were written out
@@ -50,7 +51,7 @@ def dump_hparams(hparams: Mapping[str, Any]) -> str:
     What is not plain data is left out, with one warning that names it.
     """
     left_out: list[str] = []
-    plain = _plain_items(hparams, "", left_out)
+    plain = _plain_items(redacted(hparams), "", left_out)
     if left_out:
         _warn_on_rank_zero(
             f"These hyperparameters are not plain data and are left out of the YAML file: {', '.join(left_out)}."

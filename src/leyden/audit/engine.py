@@ -10,12 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, final
 
-from leyden.audit.finding import Accepted, Finding, Limits, Place, Record, Source
+from leyden.audit.finding import Accepted, Artifact, Finding, Limits, Place, Record, Source
 from leyden.audit.fingerprint import Fingerprints, label
 from leyden.audit.look import Job, look
 from leyden.audit.rules.engine import OVER_LIMIT
 from leyden.audit.suppress import Suppression, in_settings
 from leyden.audit.walk import Found, Walk, beneath
+from leyden.redaction import redact_source, redact_text
 
 # A job that is smaller than starting a process (some 80 ms) is done in this one.
 _FEW: Final = 64
@@ -92,7 +93,7 @@ def audit(
                     text = f"There are over {orders.most:,} findings, so the audit ended here."
                     yield _named(OVER_LIMIT.at(Place(path), text, key="findings"), orders)
                     return
-                yield _judged(record, path, orders, holding)
+                yield without_secrets(_judged(record, path, orders, holding))
         tick()
 
 
@@ -172,6 +173,18 @@ def _judged(record: Record, path: str, orders: Orders, holding: Iterable[Suppres
     if record.fingerprint in orders.baseline and not record.blind:
         return replace(record, accepted=Accepted("baseline", "found before"))
     return record
+
+
+def without_secrets(record: Record) -> Record:
+    """``record`` as it may be shown: what was found may stand beside a password, and go to a log that many read.
+
+    Its fingerprint was made before, so that it is the same on every machine.
+    """
+    if isinstance(record, Artifact):
+        properties = {name: redact_text(text) for name, text in record.properties.items()}
+        return replace(record, framework=redact_text(record.framework), properties=properties)
+    key = redact_source(record.key) if record.key else ""
+    return replace(record, message=redact_text(record.message), snippet=redact_source(record.snippet), key=key)
 
 
 def default_jobs() -> int:

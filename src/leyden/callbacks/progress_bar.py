@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leyden.api.callback import Callback
 from leyden.core.warnings import warn
 from leyden.errors import DetachedError
+from leyden.redaction import shown_name
 
 if TYPE_CHECKING:
     from leyden.api.module import Module
@@ -135,7 +136,7 @@ class ProgressBar(Callback):
                 f"The metric {name!r} takes the place of what the progress bar shows under that name. "
                 "Give it another name in self.log(), or override get_metrics() of the progress bar."
             )
-        return {**shown, **metrics}
+        return {**shown, **{shown_name(name): value for name, value in metrics.items()}}
 
     def _dataloader_idx(self) -> int:
         if self._current_eval_dataloader_idx is None:

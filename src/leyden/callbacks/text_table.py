@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from leyden.redaction import shown_name
+
 Align = Literal["<", ">"]
 
 
@@ -32,7 +34,9 @@ def results_table(results: Sequence[Mapping[str, Any]], title: str = "Metric") -
     if not names:
         return ""
     header = ["Value"] if len(columns) == 1 else [f"DataLoader {loader}" for loader in range(len(columns))]
-    rows = [[name, *(_number(column[name]) if name in column else "" for column in columns)] for name in names]
+    rows = [
+        [shown_name(name), *(_number(column[name]) if name in column else "" for column in columns)] for name in names
+    ]
     numbers: list[Align] = [">"] * len(columns)
     return text_table([title, *header], rows, ["<", *numbers])
 

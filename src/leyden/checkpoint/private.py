@@ -16,7 +16,8 @@ from leyden.audit.finding import Finding
 from leyden.audit.sources import SOURCES
 from leyden.audit.worker import command
 from leyden.errors import PublicationError
-from leyden.security.redact import HIDDEN, redacted, secret_values
+from leyden.redaction import look
+from leyden.security.redact import HIDDEN, redacted
 from leyden.wire.origin import Origin
 
 # Whole paths: of a file system that begins at a root, of one with drives, of a network, or of a home.
@@ -61,7 +62,7 @@ def check_clean(folder: Path, names: Iterable[str], origin: Origin | None) -> No
 
 def _words(origin: Origin | None) -> list[tuple[str, str]]:
     """What no file may hold, and what to call it."""
-    found = [("the value of a secret variable of the environment", value) for value in secret_values(os.environ)]
+    found = [("the value of a secret variable of the environment", value) for value in look(os.environ).values]
     if origin is not None:
         told = (origin.run, origin.parent, origin.configuration, origin.code, origin.data)
         found += [("what the checkpoint says of its origin", text) for text in told if text]

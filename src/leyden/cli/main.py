@@ -20,6 +20,7 @@ from leyden.cli.sign import SIGN
 from leyden.cli.verify import VERIFY
 from leyden.cli.which_models import WHICH_MODELS
 from leyden.errors import LeydenError
+from leyden.redaction import redact_text
 
 COMMANDS: dict[str, Command] = {
     "audit": AUDIT,
@@ -50,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[arguments.command].run(arguments)
     except (LeydenError, OSError) as error:
         # It may quote a file, and a terminal must not take parts of that for commands.
-        print(printable(f"leyden {arguments.command}: {type(error).__name__}: {error}"), file=sys.stderr)
+        told = redact_text(f"leyden {arguments.command}: {type(error).__name__}: {error}")
+        print(printable(told), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print(f"leyden {arguments.command}: interrupted", file=sys.stderr)

@@ -6,6 +6,8 @@ import sys
 import warnings
 from typing import Final
 
+from leyden.redaction import redact_text
+
 # Frames of these packages stand between the user's line and the warning and explain nothing.
 _IN_BETWEEN: Final = frozenset({"leyden", "torch", "contextlib", "functools", "copy"})
 
@@ -24,6 +26,7 @@ class LeydenRuntimeWarning(LeydenWarning, RuntimeWarning):
 
 def warn(message: str, category: type[Warning] = LeydenWarning) -> None:
     """Warn at the nearest line that belongs to neither Leyden nor torch."""
+    message = redact_text(message)
     level = 2
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _IN_BETWEEN:

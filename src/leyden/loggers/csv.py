@@ -17,6 +17,7 @@ from leyden.core.warnings import warn
 from leyden.errors import LogError, SettingsError
 from leyden.loggers.files import next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
+from leyden.redaction import redact_text, shown_name
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import append, private_directory, replacing, write_all
 from leyden.security.remote import Remote, place_of
@@ -60,7 +61,7 @@ class ExperimentWriter:
 
     def log_metrics(self, metrics_dict: Mapping[str, Any], step: int | None = None) -> None:
         """Hold one row; without a ``step`` it gets its place among the rows that are held."""
-        row = {name: _cell(name, value) for name, value in metrics_dict.items()}
+        row = {shown_name(name): _cell(name, value) for name, value in metrics_dict.items()}
         row["step"] = len(self.metrics) if step is None else step
         self.metrics.append(row)
 
@@ -217,6 +218,8 @@ def _upload(remote: Remote, text: str) -> None:
 
 
 def _cell(name: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
     if not isinstance(value, torch.Tensor):
         return value
     if value.numel() != 1:

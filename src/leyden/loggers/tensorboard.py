@@ -23,6 +23,7 @@ from leyden.core.warnings import warn
 from leyden.errors import DetachedError, LogError, SettingsError
 from leyden.loggers.files import next_version, set_aside
 from leyden.loggers.logger import Logger, outgoing, rank_zero_experiment
+from leyden.redaction import redact_text, shown_name
 from leyden.runtime.rank_zero import rank_zero_only
 from leyden.security.paths import close_to_others, private_directory, replacing
 from leyden.security.remote import is_url
@@ -144,9 +145,10 @@ class TensorBoardLogger(Logger):
         for name, value in metrics.items():
             if not isinstance(name, str):
                 raise LogError(f"The metric {name!r} has a name of type {type(name).__name__}. Log it under a text.")
+            name = shown_name(name)
             tag = f"{self._prefix}{self.LOGGER_JOIN_CHAR}{name}" if self._prefix else name
             if isinstance(value, Mapping):
-                curves = {key: _number(f"{name}[{key!r}]", item) for key, item in value.items()}
+                curves = {shown_name(str(key)): _number(f"{name}[{key!r}]", item) for key, item in value.items()}
                 # TensorBoard keeps each curve in a directory of its own.
                 for key in curves:
                     private_directory(Path(self.log_dir, f"{tag.replace('/', '_')}_{key}"))
@@ -307,4 +309,4 @@ def _flat(params: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, An
         elif isinstance(value, (bool, int, float, str)):
             yield name, value
         else:
-            yield name, str(value)
+            yield name, redact_text(str(value))

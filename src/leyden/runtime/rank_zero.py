@@ -6,11 +6,12 @@ import functools
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, ParamSpec, TypeVar, final, overload
 
 from leyden.core.warnings import LeydenDeprecationWarning
 from leyden.errors import SettingsError
+from leyden.redaction import redact_text
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -71,19 +72,29 @@ def rank_zero_warn(
 ) -> None:
     """Warn on rank 0. At ``stacklevel`` 4 the warning shows the line of this call, at 5 its caller's, and so on."""
     if rank_zero_only.rank == 0:
+        message = redact_text(message) if isinstance(message, str) else message
         warnings.warn(message, category, stacklevel=max(stacklevel - 2, 1), **kwargs)
 
 
 def rank_zero_info(*args: Any, stacklevel: int = 4, **kwargs: Any) -> None:
     """Log to the logger ``leyden`` at level INFO on rank 0; the arguments are those of ``logging.Logger.info``."""
     if rank_zero_only.rank == 0:
-        _log.info(*args, stacklevel=max(stacklevel - 2, 1), **kwargs)
+        _log.info(*_outgoing(args), stacklevel=max(stacklevel - 2, 1), **kwargs)
 
 
 def rank_zero_debug(*args: Any, stacklevel: int = 4, **kwargs: Any) -> None:
     """Log to the logger ``leyden`` at level DEBUG on rank 0; the arguments are those of ``logging.Logger.debug``."""
     if rank_zero_only.rank == 0:
-        _log.debug(*args, stacklevel=max(stacklevel - 2, 1), **kwargs)
+        _log.debug(*_outgoing(args), stacklevel=max(stacklevel - 2, 1), **kwargs)
+
+
+def _outgoing(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A message without secrets; its arguments are put in before, since one alone need not show what it is."""
+    if not args:
+        return args
+    message, *values = args
+    named = values[0] if len(values) == 1 and isinstance(values[0], Mapping) else tuple(values)
+    return ("%s", redact_text(str(message) % named if named else str(message)))
 
 
 def rank_zero_deprecation(message: str | Warning, stacklevel: int = 5, **kwargs: Any) -> None:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import functools
 import hmac
-import itertools
 import os
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from argparse import Namespace
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Final, NoReturn, final
 
-HIDDEN: Final = "[secret]"
+from leyden.redaction import HIDDEN, Look, look, names_a_secret, redact_source, redact_text, says_secret
 
-# Whole words of a name, in any spelling: db_password, AWS_SECRET_ACCESS_KEY, apiKey. A token may be a word of a text
-# (pad_token="<pad>") and a key may open a dictionary, so these two need a value that looks like a secret as well.
-_ALWAYS: Final = frozenset(
-    {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials", "apikey"}
-)
-_IN_PAIRS: Final = frozenset(
-    {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("auth", "token")}
-)
-_BY_VALUE: Final = frozenset({"token", "tokens", "key", "auth", "authorization", "bearer", "cookie"})
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+__all__ = ["HIDDEN", "Secret", "certain", "names_a_secret", "redact_source", "redact_text", "redacted", "secrets_in"]
 
-_SHORTEST: Final = 8  # characters: a shorter value of a variable would be found in innocent text
-_LIKE_A_SECRET: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[!-~]{16,}")
-_USER: Final = re.compile(r"(?<=://)[^\s/@'\"]+@")
-_QUERY: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}://[^\s?'\"<>]*)\?[^\s'\"<>]+", re.IGNORECASE)
+_Names = Callable[[str, str], bool]
 
 
 @final
@@ -69,80 +61,148 @@ class Secret:
 
 
 def redacted(value: Any, environment: Mapping[str, str] = os.environ) -> Any:
-    """``value`` without its secrets: a copy where there are any, in plain containers of any depth.
+    """``value`` without its secrets: a copy where there are any, in containers and plain objects of any depth.
 
-    Hidden are Secrets, text under a name that says so, the values of environment variables with such a name, and users
-    and queries in URLs.
+    Hidden are Secrets, text under a name that says so, the values of environment variables with such a name, users
+    and queries in URLs, and what has the form of a well-known token.
     """
-    return _redacted(value, _Look(secret_values(environment), queries=True))
+    return _Redaction(look(environment), names_a_secret).of(value)
+
+
+def certain(value: Any, environment: Mapping[str, str] = os.environ) -> Any:
+    """The same for what a program reads back: only what is a secret beyond doubt.
+
+    A text is not hidden for its look under a name such as ``key``, and queries of URLs stay: both may be data.
+    """
+    return _Redaction(look(environment, queries=False), lambda name, text: bool(text) and says_secret(name)).of(value)
 
 
 def secrets_in(hparams: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> list[str]:
     """The names of hyperparameters that hold a secret. The query of a URL is none here: it may be what is meant."""
-    look = _Look(secret_values(environment), queries=False)
-    return [name for name, value in hparams.items() if _member(name, value, look) is not value]
-
-
-def redact_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """``text`` without values of secret variables and without users and queries in URLs."""
-    return _text(text, _Look(secret_values(environment), queries=True))
-
-
-def names_a_secret(name: str, value: str) -> bool:
-    """Whether text under this name is to be hidden."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    if not value or not words:
-        return False
-    if not _ALWAYS.isdisjoint(words) or not _IN_PAIRS.isdisjoint(itertools.pairwise(words)):
-        return True
-    return not _BY_VALUE.isdisjoint(words) and _LIKE_A_SECRET.fullmatch(value) is not None
+    redaction = _Redaction(look(environment, queries=False), names_a_secret)
+    return [name for name, value in _items(hparams) if redaction.member(name, value) is not value]
 
 
 @final
-@dataclass(frozen=True)
-class _Look:
-    """What to hide: these values wherever they stand, and the queries of URLs or not."""
+class _Redaction:
+    """One walk through a value. What holds no secret is the same object afterwards."""
 
-    values: tuple[str, ...]
-    queries: bool
+    def __init__(self, look: Look, names: _Names) -> None:
+        self._look = look
+        self._names = names
+        # What was looked at, by identity, with what became of it: each once, and one that holds itself ends there.
+        self._known: dict[int, tuple[Any, Any]] = {}
 
+    def of(self, value: Any) -> Any:
+        match value:
+            case Secret():
+                return HIDDEN
+            case str():
+                return self._text(value)
+            case bytes() | bytearray():
+                text = value.decode("latin-1")
+                hidden = self._look.text(text)
+                return value if hidden is text else type(value)(hidden.encode("latin-1"))
+            case type() | None | bool() | int() | float() | complex():
+                return value
+            case _:
+                return self._inside(value)
 
-def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """What the secret variables hold, the longest first: one may be part of another."""
-    found = {value for name, value in environment.items() if len(value) >= _SHORTEST and names_a_secret(name, value)}
-    return tuple(sorted(found, key=len, reverse=True))
+    def member(self, name: object, value: Any) -> Any:
+        text = value.decode("latin-1") if isinstance(value, (bytes, bytearray)) else value
+        if isinstance(name, str) and isinstance(text, str) and self._names(name, text):
+            return HIDDEN
+        return self.of(value)
 
+    def _inside(self, value: Any) -> Any:
+        if (known := self._known.get(id(value))) is not None:
+            return known[1]
+        self._known[id(value)] = value, value
+        hidden = self._looked_into(value)
+        self._known[id(value)] = value, hidden
+        return hidden
 
-def _redacted(value: Any, look: _Look) -> Any:
-    if isinstance(value, Secret):
-        return HIDDEN
-    if type(value) is str:
-        return _text(value, look)
-    if type(value) in (list, tuple, set, frozenset):
-        members = [_redacted(member, look) for member in value]
-        changed = any(new is not old for new, old in zip(members, value, strict=True))
-        return type(value)(members) if changed else value
-    if isinstance(value, dict):
-        items = {name: _member(name, member, look) for name, member in value.items()}
-        if all(items[name] is value[name] for name in value):
+    def _looked_into(self, value: Any) -> Any:
+        match value:
+            case list() | tuple() | set() | frozenset() | deque():
+                return self._members(value)
+            case _ if _is_omegaconf(value):
+                return self._of_configuration(value)
+            case Mapping():
+                return self._mapping(value)
+            case Namespace() | SimpleNamespace():
+                return self._attributes(value, vars(value))
+            case functools.partial():
+                return self._whole(value, (value.args, value.keywords))
+            case _ if dataclasses.is_dataclass(value):
+                names = [field.name for field in dataclasses.fields(value) if hasattr(value, field.name)]
+                return self._attributes(value, {name: getattr(value, name) for name in names})
+            case _ if type(value).__module__.partition(".")[0] not in _WITHOUT_SECRETS:
+                return self._whole(value, getattr(value, "__dict__", None))
+            case _:
+                return value
+
+    def _whole(self, value: Any, inner: Any) -> Any:
+        """Hidden as a whole where it holds a secret: nobody knows how to make another one of its kind."""
+        return value if self.of(inner) is inner else HIDDEN
+
+    def _text(self, value: str) -> str:
+        hidden = self._look.text(value)
+        return value if hidden is value or hidden == value else hidden
+
+    def _members(self, value: Any) -> Any:
+        names = getattr(type(value), "_fields", None)  # of a named tuple
+        pairs = zip(names, value, strict=False) if isinstance(names, tuple) else ((None, member) for member in value)
+        members = [self.member(name, member) for name, member in pairs]
+        if all(new is old for new, old in zip(members, value, strict=True)):
             return value
-        copy = value.copy()  # keeps the kind of dictionary
-        copy.update(items)
-        return copy
-    return value
+        if isinstance(names, tuple):
+            return type(value)(*members)
+        if isinstance(value, deque):
+            return deque(members, value.maxlen)
+        kind = next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
+        return kind(members)
+
+    def _mapping(self, value: Mapping[Any, Any]) -> Any:
+        items = {self.of(name): self.member(name, member) for name, member in value.items()}
+        same = all(new is old for new, old in zip(items, value, strict=False)) and len(items) == len(value)
+        if same and all(items[name] is value[name] for name in value):
+            return value
+        if not isinstance(value, dict):
+            return items
+        copied = value.copy()  # keeps the kind of dictionary
+        copied.clear()
+        copied.update(items)
+        return copied
+
+    def _attributes(self, value: Any, attributes: Mapping[str, Any]) -> Any:
+        hidden = {name: self.member(name, member) for name, member in attributes.items()}
+        changed = {name: member for name, member in hidden.items() if member is not attributes[name]}
+        if not changed:
+            return value
+        copied = copy.copy(value)
+        for name, member in changed.items():
+            object.__setattr__(copied, name, member)  # of frozen ones too; their own code does not run
+        return copied
+
+    def _of_configuration(self, value: Any) -> Any:
+        """One of omegaconf's, as plain containers where it holds a secret; nothing is resolved to find out."""
+        plain = sys.modules["omegaconf"].OmegaConf.to_container(value, resolve=False)
+        hidden = self.of(plain)
+        return value if hidden is plain else hidden
 
 
-def _member(name: object, value: Any, look: _Look) -> Any:
-    if isinstance(name, str) and type(value) is str and names_a_secret(name, value):
-        return HIDDEN
-    return _redacted(value, look)
+# Objects of these are numbers, layers and functions; looking into all of them takes long.
+_WITHOUT_SECRETS: Final = frozenset({"builtins", "functools", "numpy", "torch", "types", "leyden"})
+_CONFIGURATIONS: Final = ("DictConfig", "ListConfig")
 
 
-def _text(text: str, look: _Look) -> str:
-    hidden = text
-    for value in look.values:
-        hidden = hidden.replace(value, HIDDEN)
-    if "://" in hidden:
-        hidden = _USER.sub("", hidden)
-        hidden = _QUERY.sub(r"\1", hidden) if look.queries else hidden
-    return text if hidden == text else hidden  # the same object: nothing is copied that holds no secret
+def _is_omegaconf(value: object) -> bool:
+    kind = type(value)
+    return kind.__module__.startswith("omegaconf.") and kind.__name__ in _CONFIGURATIONS
+
+
+def _items(hparams: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    if _is_omegaconf(hparams):
+        return [*sys.modules["omegaconf"].OmegaConf.to_container(hparams, resolve=False).items()]
+    return [*hparams.items()]

@@ -1,0 +1,172 @@
+"""What is hidden in text that leaves the program, wherever it goes: errors, warnings, logs, files, reports.
+
+Hidden are the values of environment variables whose name says that they are secret, users and queries of URLs, and what
+has the form of a well-known kind of token. It stands below everything else, since errors need it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, final
+from urllib.parse import quote
+
+HIDDEN: Final = "[secret]"
+
+# Whole words of a name, in any spelling: db_password, AWS_SECRET_ACCESS_KEY, apiKey. A token may be a word of a text
+# (pad_token="<pad>") and a key may open a dictionary, so these two need a value that looks like a secret as well.
+_ALWAYS: Final = frozenset(
+    {"password", "passwd", "passphrase", "secret", "secrets", "credential", "credentials", "apikey"}
+)
+_IN_PAIRS: Final = frozenset(
+    {("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("auth", "token")}
+)
+_BY_VALUE: Final = frozenset({"token", "tokens", "key", "auth", "authorization", "bearer", "cookie"})
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_SHORTEST: Final = 8  # characters: a shorter value of a variable would be found in innocent text
+_LIKE_A_SECRET: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[!-~]{16,}")
+_LIKE_A_PATH: Final = re.compile(r"(?:[A-Za-z]:|~|\.{0,2})[/\\].*")
+_USER: Final = re.compile(r"(?<=://)[^\s/'\"]+@")
+_QUERY: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}://[^\s?'\"<>]*)\?[^\s'\"<>]+", re.IGNORECASE)
+
+# Tokens that say what they are. Each begins with a mark of who issues it.
+_MARKS: Final = (
+    "-----BEGIN",
+    "AGE-SECRET",
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "eyJ",
+    "gh",
+    "glpat-",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "sk-",
+    "xox",
+)
+_TOKEN: Final = re.compile(
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]{0,30}PRIVATE KEY-----|[A-Za-z0-9+/=\s]*)"
+    r"|(?<![A-Za-z0-9_])(?:"
+    r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"
+    r"|AIza[0-9A-Za-z_-]{35}"
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
+    r"|gh[pousr]_[A-Za-z0-9]{36,}"
+    r"|github_pat_[A-Za-z0-9_]{50,}"
+    r"|glpat-[A-Za-z0-9_-]{20,}"
+    r"|hf_[A-Za-z0-9]{30,}"
+    r"|npm_[A-Za-z0-9]{36}"
+    r"|pypi-AgE[A-Za-z0-9_-]{50,}"
+    r"|sk-(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,}"
+    r"|xox[abeoprs]-[A-Za-z0-9-]{10,}"
+    r")(?![A-Za-z0-9])"
+)
+# A name and its value in a line of a program or of a configuration: api_key = "…", --token=…, "password": "…".
+_ASSIGNED: Final = re.compile(
+    r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]{0,80})(?P<between>["']?\]?\s{0,8}(?:=>|[=:])\s{0,8})"""
+    r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"',;()\[\]{}]+)"""
+)
+
+
+@final
+@dataclass(frozen=True)
+class Look:
+    """What to hide: these values wherever they stand, and the queries of URLs or not."""
+
+    values: tuple[str, ...]
+    queries: bool = True
+
+    def text(self, text: str) -> str:
+        """``text`` without its secrets; the same object where there is none, so that nothing is copied."""
+        hidden = text
+        for value in self.values:
+            hidden = hidden.replace(value, HIDDEN)
+        if "://" in hidden:
+            hidden = _USER.sub("", hidden)
+            hidden = _QUERY.sub(r"\1", hidden) if self.queries else hidden
+        if any(mark in hidden for mark in _MARKS):
+            hidden = _TOKEN.sub(HIDDEN, hidden)
+        return text if hidden == text else hidden
+
+
+def look(environment: Mapping[str, str] = os.environ, queries: bool = True) -> Look:
+    """What to hide as things stand: the environment may have changed since."""
+    named = tuple((name, value) for name, value in environment.items() if len(value) >= _SHORTEST and _suspect(name))
+    return Look(_values(named), queries)
+
+
+def redact_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """``text`` without values of secret variables, users and queries in URLs, and well-known tokens."""
+    return look(environment).text(text)
+
+
+@lru_cache(4096)
+def shown_name(name: str) -> str:
+    """The name of a metric as loggers and screens have it. Each is looked at once: rows are written often."""
+    return redact_text(name)
+
+
+def redact_source(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The same for lines of a program or a configuration, in which names stand beside their values."""
+
+    def hidden(found: re.Match[str]) -> str:
+        value = found["value"]
+        inner = value[1:-1] if value[0] in "\"'" else value
+        if not names_a_secret(found["name"], inner) or inner == HIDDEN:
+            return found[0]
+        return f"{found['name']}{found['between']}{value.replace(inner, HIDDEN)}"
+
+    return _ASSIGNED.sub(hidden, redact_text(text, environment))
+
+
+def names_a_secret(name: str, value: str) -> bool:
+    """Whether text under this name is to be hidden."""
+    if not value:
+        return False
+    words = _words(name)
+    if _says_so(words):
+        return True
+    return not _BY_VALUE.isdisjoint(words) and _LIKE_A_SECRET.fullmatch(value) is not None
+
+
+def says_secret(name: str) -> bool:
+    """Whether a name says that what stands under it is secret, whatever that looks like."""
+    return _says_so(_words(name))
+
+
+@lru_cache(4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+def _says_so(words: tuple[str, ...]) -> bool:
+    return not _ALWAYS.isdisjoint(words) or not _IN_PAIRS.isdisjoint(itertools.pairwise(words))
+
+
+def _suspect(name: str) -> bool:
+    words = _words(name)
+    return _says_so(words) or not _BY_VALUE.isdisjoint(words)
+
+
+@lru_cache(16)
+def _values(named: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """What secret variables hold, as it stands and in a URL, the longest first: one may be part of another."""
+    found = {value for name, value in named if names_a_secret(name, value) and not _is_place(name, value)}
+    return tuple(sorted(found | {quote(value, safe="") for value in found}, key=len, reverse=True))
+
+
+def _is_place(name: str, value: str) -> bool:
+    """Does a variable say where a secret lies? A message about that file has to name it."""
+    if _LIKE_A_PATH.fullmatch(value) is None:
+        return False
+    try:
+        return not says_secret(name) or Path(value).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
