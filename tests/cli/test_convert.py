@@ -71,6 +71,13 @@ def test_objects_come_back_from_a_file_that_was_converted_and_sealed(capsys, tmp
     assert type(load(tmp_path / "new")["x"]) is Thing
 
 
+def test_conversion_is_the_way_out_of_a_policy_that_refuses_pickled_files(capsys, tmp_path, monkeypatch):
+    torch.save({"w": torch.ones(2)}, tmp_path / "old.pt")
+    monkeypatch.setenv("LEYDEN_POLICY", "strict")
+    convert(capsys, tmp_path / "old.pt", tmp_path / "new", "--seal")
+    assert load(tmp_path / "new")["w"].tolist() == [1, 1]
+
+
 def test_a_checkpoint_of_leyden_is_written_for_torch_and_is_clean(capsys, tmp_path):
     save({"state_dict": {"w": torch.ones(2)}, "hyper_parameters": {"lr": 0.1}}, tmp_path / "mine.ckpt")
     before = (tmp_path / "mine.ckpt").read_bytes()

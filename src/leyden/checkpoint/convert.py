@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
 from leyden.checkpoint.adapters import adapters
-from leyden.checkpoint.content import Source
+from leyden.checkpoint.content import Source, content
 from leyden.checkpoint.enums import ENUMS
 from leyden.checkpoint.foreign import write_foreign
-from leyden.checkpoint.legacy import load_legacy
+from leyden.checkpoint.legacy import interpreted
 from leyden.checkpoint.load import read
 from leyden.checkpoint.objects import Unrestored
 from leyden.core.attribute_dict import AttributeDict
@@ -31,13 +31,15 @@ _OURS: Final = "leyden"  # in a checkpoint, and in the state of ModelCheckpoint
 _PATHS: Final = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
-def to_native(source: Source, allow: Collection[str] = (), policy: Policy | str | None = None) -> Encoded:
+def to_native(source: Source, allow: Collection[str] = ()) -> Encoded:
     """What torch or Lightning wrote, as ``checkpoint.save`` would write it; the tensors are still those of the file.
 
     Objects of the classes in ``allow``, by their dotted names, become data: they come back from a file that somebody
-    has sealed. TrustError lists those that would have to be allowed, EncodeError names what cannot be written.
+    has sealed. TrustError lists those that would have to be allowed, EncodeError names what cannot be written. No
+    policy is asked: this is the way out of one that refuses pickled files.
     """
-    tree = load_legacy(source, policy=policy, allow=allow)
+    data, where = content(source, mapped=True)
+    tree = interpreted(data, where, allow=allow)
     if not isinstance(tree, dict) or not all(type(key) is str for key in tree):
         raise EncodeError(
             f"It holds a {qualified_name(type(tree))} and no dictionary with text for keys, as a checkpoint is. Save "
