@@ -11,6 +11,7 @@ import logging
 import pickle
 import traceback
 import warnings
+import zipfile
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from omegaconf import OmegaConf
 from tests.callbacks.scripted import batches
 
 import leyden as L
+from leyden.api.hparams_yaml import load_hparams_yaml, save_hparams_yaml
+from leyden.audit.engine import without_secrets
+from leyden.audit.finding import Artifact, Finding, Place, Severity
 from leyden.callbacks import ModelCheckpoint
 from leyden.checkpoint.load import load
 from leyden.cli.main import main
@@ -253,3 +257,61 @@ def test_no_report_of_an_audit_shows_it(tmp_path, capsys, form):
     assert "model.pkl" in out
     assert VALUE not in out + err
     assert "hf_a1B2" not in out + err
+
+
+def test_a_finding_of_an_audit_is_shown_without_it_and_keeps_its_fingerprint():
+    place = Place("a.py")
+    snippet = f"connect('{VALUE}', password='sesame')"
+    record = Finding("x", Severity.HIGH, place, f"It holds {VALUE}.", snippet=snippet, key=snippet, fingerprint="f")
+    shown = without_secrets(record)
+    assert isinstance(shown, Finding)
+    assert shown.message == "It holds [secret]."
+    assert shown.snippet == shown.key == "connect('[secret]', password='[secret]')"
+    assert (shown.fingerprint, shown.place) == ("f", place)
+    artifact = without_secrets(Artifact(place, "onnx", 1, properties={"producer": f"by {VALUE}"}))
+    assert isinstance(artifact, Artifact)
+    assert artifact.properties == {"producer": "by [secret]"}
+
+
+def test_an_audit_shows_lines_of_a_model_without_it(tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.writestr("model/data.pkl", b"\x80\x02}.")
+        archive.writestr("model/constants.pkl", b"\x80\x02).")
+        archive.writestr("model/version", "3")
+        archive.writestr("model/code/x.py", f"torch.save(x, '{VALUE}')\n")
+    assert main(["audit", str(tmp_path), "--format", "json"]) == 1
+    out = capsys.readouterr().out
+    assert "[secret]" in out
+    assert VALUE not in out
+
+
+@pytest.mark.filterwarnings("ignore:These hyperparameters are not plain data")
+@pytest.mark.parametrize("kind", [CSVLogger, TensorBoardLogger])
+def test_a_logger_that_a_program_calls_itself_does_not_write_it(tmp_path, kind):
+    logger = kind(tmp_path)
+    logger.log_metrics({f"loss/{VALUE}": 1.0}, 0)
+    if kind is TensorBoardLogger:
+        logger.log_metrics({f"all/{VALUE}": {VALUE: 1.0}}, 0)
+    logger.log_hyperparams({"lr": 0.1, "a": f"x{VALUE}", "b": [Connection(VALUE)], "c": Shows(VALUE)})
+    logger.save()
+    logger.finalize("success")
+    written = bytes_beneath(tmp_path)
+    assert written
+    assert {name for name, content in written.items() if VALUE in name or VALUE.encode() in content} == set()
+
+
+class Shows:
+    """Has the secret in its repr alone, where nobody can see it before it is text."""
+
+    __slots__ = ("_hidden",)
+
+    def __init__(self, value: str) -> None:
+        self._hidden = value
+
+    def __repr__(self) -> str:
+        return f"Shows({self._hidden})"
+
+
+def test_yaml_that_a_program_writes_itself_does_not_hold_it(tmp_path):
+    save_hparams_yaml(tmp_path / "a.yaml", {"a": {"text": VALUE, "api_key": "sesame", "lr": 0.1}})
+    assert load_hparams_yaml(tmp_path / "a.yaml") == {"a": {"text": "[secret]", "api_key": "[secret]", "lr": 0.1}}

@@ -44,6 +44,7 @@ _MARKS: Final = (
     "ASIA",
     "eyJ",
     "gh",
+    "github",
     "glpat-",
     "hf_",
     "npm_",

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import copy
+import functools
+import json
 import pickle
-from collections import OrderedDict
+from argparse import Namespace
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
-from leyden.security.redact import HIDDEN, Secret, names_a_secret, redact_text, redacted, secrets_in
+from leyden.checkpoint.save import save
+from leyden.errors import EncodeError
+from leyden.security.redact import HIDDEN, Secret, certain, names_a_secret, redact_text, redacted, secrets_in
 
 VALUE = "hunter2hunter2"
 
@@ -135,3 +145,101 @@ def test_hyperparameters_with_a_secret_are_told_by_name():
         "env": f"x{VALUE}",
     }
     assert secrets_in(hparams, {"DB_PASSWORD": VALUE}) == ["token", "nested", "data", "env"]
+
+
+class Point(NamedTuple):
+    x: int
+    password: str
+
+
+@dataclass
+class Account:
+    name: str
+    password: str = field(repr=False)
+
+
+class Client:
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def test_objects_that_can_be_made_again_lose_their_secrets_and_others_are_hidden():
+    before = {
+        "point": Point(1, "x"),
+        "account": Account("me", "x"),
+        "namespace": Namespace(a=[Namespace(password="x")]),
+        "client": Client(a=Client(api_key="x")),
+        "partial": functools.partial(print, api_key="x"),
+        "queue": deque([Secret("x"), 1], maxlen=5),
+        "bytes": VALUE.encode() + b"\xff",
+        "map": MappingProxyType({"password": "x", "a": 1}),
+        VALUE: 1,
+    }
+    after = redacted(before, {"DB_PASSWORD": VALUE})
+    assert after == {
+        "point": Point(1, HIDDEN),
+        "account": Account("me", HIDDEN),
+        "namespace": Namespace(a=[Namespace(password=HIDDEN)]),
+        "client": HIDDEN,
+        "partial": HIDDEN,
+        "queue": deque([HIDDEN, 1], maxlen=5),
+        "bytes": HIDDEN.encode() + b"\xff",
+        "map": {"password": HIDDEN, "a": 1},
+        HIDDEN: 1,
+    }
+    assert before["account"] == Account("me", "x")
+    assert vars(before["namespace"].a[0]) == {"password": "x"}
+
+
+def test_objects_without_a_secret_stay_as_they_are():
+    plain = [Point(1, ""), Account("me", ""), Namespace(a=1), Client(a=1), functools.partial(print, end=""), b"\xff"]
+    assert redacted(plain, {"DB_PASSWORD": VALUE}) is plain
+
+
+def test_what_holds_itself_ends():
+    a = {"password": "x"}
+    a["self"] = [a]
+    assert redacted(a, {})["password"] == HIDDEN
+    client = Client(password="x")
+    client.me = client
+    assert redacted([client], {}) == [HIDDEN]
+
+
+def test_what_is_shared_many_times_is_looked_at_once():
+    value = ["x"]
+    for _ in range(60):
+        value = [value, value]
+    assert redacted(value, {"DB_PASSWORD": VALUE}) is value
+
+
+def test_a_configuration_is_looked_into_without_resolving_it():
+    config = OmegaConf.create({"a": {"password": "x", "b": "${nowhere}", "c": "???"}, "d": [1]})
+    assert redacted(config, {}) == {"a": {"password": HIDDEN, "b": "${nowhere}", "c": "???"}, "d": [1]}
+    plain = OmegaConf.create({"a": "${nowhere}", "c": "???"})
+    assert redacted(plain, {}) is plain
+    assert secrets_in(config, {}) == ["a"]
+
+
+def test_of_what_a_program_reads_back_only_what_is_a_secret_beyond_doubt_is_hidden():
+    environment = {"DB_PASSWORD": VALUE}
+    state = {
+        "key": "model_layer_12_weight_a1",
+        "token": "abcdef0123456789",
+        "url": "https://host/x?split=train",
+        "lr": 0.1,
+    }
+    assert certain(state, environment) is state
+    assert certain({"api_key": "x", "a": Secret("x"), "b": VALUE, "c": "https://u:p@h/x?y"}, environment) == {
+        "api_key": HIDDEN,
+        "a": HIDDEN,
+        "b": HIDDEN,
+        "c": "https://h/x?y",
+    }
+
+
+def test_a_secret_cannot_be_written_to_a_checkpoint_or_as_json(tmp_path):
+    with pytest.raises(EncodeError, match="password"):
+        save({"password": Secret(VALUE)}, tmp_path / "a.ckpt")
+    with pytest.raises(TypeError):
+        json.dumps({"a": Secret(VALUE)})
+    assert VALUE not in yaml.dump(redacted({"a": Secret(VALUE)}))
