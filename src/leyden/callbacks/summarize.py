@@ -14,6 +14,7 @@ from torch.nn.parameter import UninitializedParameter
 from leyden.callbacks.text_table import Align, text_table
 from leyden.errors import SettingsError
 from leyden.loop.evaluate import evaluation_mode
+from leyden.redaction import shown_name
 
 if TYPE_CHECKING:
     from leyden.api.module import Module
@@ -152,7 +153,7 @@ class Summary:
         layers = self.summarize()
         table = {
             " ": [str(index) for index in range(len(layers))],
-            "Name": self.layer_names,
+            "Name": [shown_name(name) for name in self.layer_names],
             "Type": self.layer_types,
             "Params": [human_readable_count(number) for number in self.param_nums],
             "Mode": ["train" if training else "eval" for training in self.training_modes],

@@ -86,7 +86,7 @@ class Scope:
     def is_class(self) -> bool:
         return isinstance(self.node, ast.ClassDef)
 
-    def bind(self, name: str, value: Binding) -> None:
+    def add(self, name: str, value: Binding) -> None:
         self.names.setdefault(name, []).append(value)
 
     def find(self, name: str) -> tuple[Sequence[Binding], Scope] | None:
@@ -163,7 +163,7 @@ class _Walk:
         match node:
             case ast.Import():
                 for name in node.names:
-                    scope.bind(name.asname or name.name.partition(".")[0], _imported(name))
+                    scope.add(name.asname or name.name.partition(".")[0], _imported(name))
             case ast.ImportFrom():
                 self._from(node, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
@@ -186,7 +186,7 @@ class _Walk:
             case ast.withitem() if node.optional_vars is not None:
                 _bind(node.optional_vars, node.context_expr, scope)
             case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name is not None:
-                scope.bind(node.name, UNKNOWN)
+                scope.add(node.name, UNKNOWN)
             case _:
                 pass
         return False
@@ -199,18 +199,18 @@ class _Walk:
             if name.name == "*":
                 scope.stars.append(module)
             else:
-                scope.bind(name.asname or name.name, Imported(f"{module}.{name.name}"))
+                scope.add(name.asname or name.name, Imported(f"{module}.{name.name}"))
 
     def _function(self, node: Function, scope: Scope) -> None:
         if not isinstance(node, ast.Lambda):
-            scope.bind(node.name, UNKNOWN)
+            scope.add(node.name, UNKNOWN)
             for decorator in node.decorator_list:
                 self.node(decorator, scope)
         inner = Scope(node, scope)
         parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         rest = [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
         for parameter in (*parameters, *rest):
-            inner.bind(parameter.arg, UNKNOWN if parameter.annotation is None else Made(parameter.annotation))
+            inner.add(parameter.arg, UNKNOWN if parameter.annotation is None else Made(parameter.annotation))
         if scope.is_class and parameters and not isinstance(node, ast.Lambda):
             kinds = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
             if "staticmethod" not in kinds:
@@ -221,7 +221,7 @@ class _Walk:
         self.inside(node.body if isinstance(node.body, list) else [node.body], inner)
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
-        scope.bind(node.name, node)
+        scope.add(node.name, node)
         for part in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
             self.node(part, scope)
         self.inside(node.body, Scope(node, scope))
@@ -234,7 +234,7 @@ def _imported(name: ast.alias) -> Imported:
 def _bind(target: ast.expr, value: Binding, scope: Scope) -> None:
     match target:
         case ast.Name():
-            scope.bind(target.id, value)
+            scope.add(target.id, value)
         case ast.Tuple() | ast.List():
             for part, bound in _pairs(target.elts, value):
                 _bind(part, bound, scope)
