@@ -169,7 +169,7 @@ def test_saving_before_anything_has_run_is_refused(tmp_path):
 def test_options_of_remote_storage_are_refused(tmp_path):
     run = trainer(tmp_path)
     run.fit(Tiny(), batches(1), batches(1))
-    with pytest.raises(SettingsError, match="storage_options are for remote storage.*Leave them out"):
+    with pytest.raises(SettingsError, match="storage_options are given once.*Leave them out"):
         run.save_checkpoint(tmp_path / "a.ckpt", storage_options={"key": 1})
 
 

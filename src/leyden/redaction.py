@@ -35,7 +35,8 @@ _LIKE_A_PATH: Final = re.compile(r"(?:[A-Za-z]:|~|\.{0,2})[/\\].*")
 _USER: Final = re.compile(r"(?<=://)[^\s/'\"]+@")
 _QUERY: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}://[^\s?'\"<>]*)\?[^\s'\"<>]+", re.IGNORECASE)
 
-# Tokens that say what they are. Each begins with a mark of who issues it.
+# Tokens that say what they are: each begins with a mark of who issues it. This pattern and the next are compiled when
+# they are first needed, since that takes longer than importing the rest of this module.
 _MARKS: Final = (
     "-----BEGIN",
     "AGE-SECRET",
@@ -52,7 +53,7 @@ _MARKS: Final = (
     "sk-",
     "xox",
 )
-_TOKEN: Final = re.compile(
+_FORMS: Final = (
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]{0,30}PRIVATE KEY-----|[A-Za-z0-9+/=\s]*)"
     r"|(?<![A-Za-z0-9_])(?:"
     r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"
@@ -70,7 +71,7 @@ _TOKEN: Final = re.compile(
     r")(?![A-Za-z0-9])"
 )
 # A name and its value in a line of a program or of a configuration: api_key = "…", --token=…, "password": "…".
-_ASSIGNED: Final = re.compile(
+_ASSIGNED: Final = (
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_.-]{0,80})(?P<between>["']?\]?\s{0,8}(?:=>|[=:])\s{0,8})"""
     r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"',;()\[\]{}]+)"""
 )
@@ -93,7 +94,7 @@ class Look:
             hidden = _USER.sub("", hidden)
             hidden = _QUERY.sub(r"\1", hidden) if self.queries else hidden
         if any(mark in hidden for mark in _MARKS):
-            hidden = _TOKEN.sub(HIDDEN, hidden)
+            hidden = re.sub(_FORMS, HIDDEN, hidden)
         return text if hidden == text else hidden
 
 
@@ -124,7 +125,7 @@ def redact_source(text: str, environment: Mapping[str, str] = os.environ) -> str
             return found[0]
         return f"{found['name']}{found['between']}{value.replace(inner, HIDDEN)}"
 
-    return _ASSIGNED.sub(hidden, redact_text(text, environment))
+    return re.sub(_ASSIGNED, hidden, redact_text(text, environment))
 
 
 def names_a_secret(name: str, value: str) -> bool:

@@ -22,6 +22,7 @@ from leyden.checkpoint.save import save, save_weights
 from leyden.errors import CheckpointError, DigestError, RemoteError, SealError
 from leyden.security import keys
 from leyden.security.encryption import Encryption
+from leyden.security.redact import Secret
 from leyden.security.remote import parse
 
 TREE = {"a": torch.arange(5.0), "b": [1, "x"]}
@@ -197,6 +198,15 @@ def test_an_unknown_scheme_and_a_missing_client_are_errors():
         L.allow_remote("nosuchscheme://bucket")
         with pytest.raises(RemoteError, match="nosuchscheme:// cannot be used"):
             load("nosuchscheme://bucket/x")
+
+
+def test_a_client_is_given_its_options_with_secrets_revealed(monkeypatch):
+    given = []
+    monkeypatch.setattr(S3Like, "__init__", lambda self, **options: given.append(options), raising=False)
+    with store():
+        L.allow_remote("s3like://bucket", options={"key": "a", "client_kwargs": {"secret": Secret("hunter2")}})
+        remote_files._file_system(parse(URL))
+    assert given == [{"key": "a", "client_kwargs": {"secret": "hunter2"}}]
 
 
 def test_local_checkpoints_do_not_need_fsspec(tmp_path):

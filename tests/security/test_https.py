@@ -209,8 +209,10 @@ def test_a_proxy_and_credentials_of_the_environment_are_not_used(trusted, monkey
     for name, value in {"HTTPS_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     assert fetched(f"{url}/x") == CONTENT
     assert asked == ["/x"]
+    assert not (tmp_path / "keys").exists()
 
 
 def test_nobody_there_is_an_error_that_names_the_place():

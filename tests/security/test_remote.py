@@ -154,3 +154,4 @@ def test_a_path_that_was_an_address_is_told_from_a_directory():
     assert place_of(Path("a:b/c")) == Path("a:b/c")
     assert is_url("s3://x")
     assert not is_url(Path("s3://x"))
+    assert not is_url("C://x")

@@ -101,5 +101,5 @@ def default_directory(trainer: Trainer) -> str:
         save_dir = os.path.expandvars(os.path.expanduser(logger.save_dir or parts[0]))  # noqa: PTH111 (see below)
         parts = [save_dir, str(logger.name), version]
     if is_url(parts[0]):
-        return "/".join(part for part in (*parts, "checkpoints") if part)
+        return str(place_of("/".join(part.rstrip("/") for part in (*parts, "checkpoints") if part)))
     return os.path.join(*parts, "checkpoints")  # noqa: PTH118 (as the logger spells it)

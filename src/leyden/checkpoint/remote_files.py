@@ -7,18 +7,17 @@ import hashlib
 import mmap
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from leyden.core.packages import require
 from leyden.errors import DigestError, KeyStoreError, PathError, RemoteError
-from leyden.security.https import fetch
 from leyden.security.keys import home
 from leyden.security.paths import private_directory, private_temporary, replacing, write_all
-from leyden.security.redact import redact_text
+from leyden.security.redact import Secret, redact_text
 from leyden.security.remote import HTTPS, Allowed, Remote, allowed
 from leyden.wire.safetensors import LARGEST_HEADER
 
@@ -141,6 +140,8 @@ def delete(remote: Remote) -> None:
 
 def _copy(remote: Remote, stream: BinaryIO) -> None:
     if remote.scheme == HTTPS:
+        from leyden.security.https import fetch  # here, since TLS and HTTP take time to import, and few need them
+
         fetch(remote, stream)
         return
     found, largest = hashlib.sha256(), allowed(remote).largest
@@ -202,9 +203,19 @@ def _client(scheme: str, leave: Allowed) -> AbstractFileSystem:
     import fsspec  # here: local paths never need it
 
     try:
-        return fsspec.filesystem(scheme, skip_instance_cache=True, **leave.options)
+        return fsspec.filesystem(scheme, skip_instance_cache=True, **_revealed(leave.options))
     except (ImportError, ValueError) as error:  # what fsspec says where a client is missing, or a scheme is unknown
         raise RemoteError(f"{scheme}:// cannot be used: {error}.") from None
+
+
+def _revealed(options: Any) -> Any:
+    match options:
+        case Secret():
+            return options.reveal()
+        case Mapping():
+            return {name: _revealed(value) for name, value in options.items()}
+        case _:
+            return options
 
 
 def _key(remote: Remote) -> str:

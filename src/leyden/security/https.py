@@ -113,8 +113,13 @@ class _Connection(http.client.HTTPSConnection):
     """A connection to an address that was checked: the name is resolved once, and not again to connect."""
 
     def __init__(self, remote: Remote, leave: Allowed) -> None:
-        cafile = leave.options.get("cafile")
-        self._tls = ssl.create_default_context(cafile=cafile)
+        # Not ssl.create_default_context: it would write the keys of the connection where SSLKEYLOGFILE says.
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        if (cafile := leave.options.get("cafile")) is None:
+            self._tls.load_default_certs()
+        else:
+            self._tls.load_verify_locations(cafile)
         super().__init__(remote.host, timeout=_SECONDS, context=self._tls)
         self._remote = remote
         self._private = leave.private

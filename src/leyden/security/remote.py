@@ -23,11 +23,12 @@ _log: Final = logging.getLogger("leyden.security")
 
 LARGEST: Final = 64 << 30  # bytes of one file, unless the program says otherwise
 
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?")
-_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
-_IPV6: Final = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
-_DIGEST: Final = re.compile(r"sha256=([0-9a-f]{64})")
-_LOST_SLASH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+# Compiled when they are first needed, since few programs need them.
+_URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?"
+_HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?"
+_IPV6: Final = r"\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?"
+_DIGEST: Final = r"sha256=([0-9a-f]{64})"
+_LOST_SLASH: Final = r"[A-Za-z][A-Za-z0-9+.-]+:"
 _LOCAL: Final = ("file", "local")
 _IN_PROCESS: Final = "memory"  # fsspec's file system in the memory of this process, which reaches nothing else
 HTTPS: Final = "https"
@@ -99,7 +100,7 @@ def allow(url: str, *, largest: int = LARGEST, private: bool = False, options: M
         largest: bytes that one file may have.
         private: the server is this machine or stands in a private network. Else such addresses are refused.
         options: for ``https``, ``cafile``, the certificates that the server's is checked with; for others, what fsspec
-            takes for this scheme, such as ``{"endpoint_url": "https://…"}``.
+            takes for this scheme, where a value may be a Secret.
 
     Raises:
         RemoteError: this is not the address of a place that could be allowed.
@@ -137,7 +138,7 @@ def allowed(remote: Remote) -> Allowed:
 
 def is_url(given: object) -> bool:
     """Is this an address rather than a path?"""
-    return isinstance(given, str) and "://" in given
+    return isinstance(given, str) and "://" in given[2:]  # not a drive of Windows
 
 
 def place_of(given: str | os.PathLike[str], *, expand: bool = False) -> Place:
@@ -153,7 +154,7 @@ def place_of(given: str | os.PathLike[str], *, expand: bool = False) -> Place:
             allowed(place)
         return place
     path = Path(given)
-    if isinstance(given, PurePath) and len(path.parts) > 1 and _LOST_SLASH.fullmatch(path.parts[0]):
+    if isinstance(given, PurePath) and len(path.parts) > 1 and re.fullmatch(_LOST_SLASH, path.parts[0]):
         raise SettingsError(
             f"{path.parts[0]}/… was an address before it became a pathlib.Path, which keeps one slash only. Give it as "
             "a str."
@@ -168,7 +169,7 @@ def parse(url: str) -> Place:
         RemoteError: it cannot be used, be it allowed or not.
     """
     shown = redact_text(url)[:200]
-    parts = _URL.fullmatch(url)
+    parts = re.fullmatch(_URL, url)
     if parts is None or _odd(url):
         raise RemoteError(f"{shown!r} is no address that can be used. Write scheme://host/path.")
     scheme, host, path, query, fragment = parts[1].lower(), *parts.groups(default="")[1:]
@@ -180,11 +181,11 @@ def parse(url: str) -> Place:
         raise RemoteError(f"{shown!r}: {scheme}:// is not followed: {_REFUSED[scheme]}.")
     if "@" in host:
         raise RemoteError(f"{shown!r} has a user in it. Give credentials with leyden.allow_remote(..., options=...).")
-    if not (_HOST.fullmatch(host) or (scheme == HTTPS and _IPV6.fullmatch(host))):
+    if not (re.fullmatch(_HOST, host) or (scheme == HTTPS and re.fullmatch(_IPV6, host))):
         raise RemoteError(f"{shown!r} has no host or bucket of letters and digits.")
     if query and scheme != HTTPS:
         raise RemoteError(f"{shown!r} has a query, which means nothing to {scheme}://. Leave it out.")
-    digest = _DIGEST.fullmatch(fragment)
+    digest = re.fullmatch(_DIGEST, fragment)
     if fragment and digest is None:
         raise RemoteError(f"{shown!r}: after # stands the digest of the file, as in #sha256=64 hexadecimal digits.")
     inner = path.removeprefix("/").removesuffix("/")
