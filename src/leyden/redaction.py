@@ -10,11 +10,8 @@ import itertools
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Final, final
-from urllib.parse import quote
+from typing import Final, NamedTuple
 
 HIDDEN: Final = "[secret]"
 
@@ -77,9 +74,7 @@ _ASSIGNED: Final = (
 )
 
 
-@final
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What to hide: these values wherever they stand, and the queries of URLs or not."""
 
     values: tuple[str, ...]
@@ -160,6 +155,8 @@ def _suspect(name: str) -> bool:
 @lru_cache(16)
 def _values(named: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """What secret variables hold, as it stands and in a URL, the longest first: one may be part of another."""
+    from urllib.parse import quote  # here: it takes time to import, and few programs have such variables
+
     found = {value for name, value in named if names_a_secret(name, value) and not _is_place(name, value)}
     return tuple(sorted(found | {quote(value, safe="") for value in found}, key=len, reverse=True))
 
@@ -169,6 +166,6 @@ def _is_place(name: str, value: str) -> bool:
     if _LIKE_A_PATH.fullmatch(value) is None:
         return False
     try:
-        return not says_secret(name) or Path(value).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
+        return not says_secret(name) or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 (as above)
+    except ValueError:  # it holds a null character
         return False
