@@ -231,3 +231,13 @@ def test_the_root_of_a_trainer_can_be_in_a_store_with_logs_and_checkpoints(objec
         for name in ("checkpoints/epoch=0-step=2.ckpt", "metrics.csv")
     ]
     assert trainer.log_dir == f"{ROOT}/lightning_logs/version_1"
+
+
+@pytest.mark.filterwarnings("ignore:The directory of the checkpoints")
+@pytest.mark.parametrize("content", [b"", b"x" * 200, b"\xff" * 200, bytes(2 << 20)])
+def test_what_others_have_put_there_is_left_alone_and_stops_no_run(tmp_path, objects, content):
+    L.allow_remote("s3like://bucket/run", largest=1 << 20)
+    objects["bucket/run/last.ckpt"] = objects["bucket/run/x.ckpt"] = content
+    train(tmp_path, Scripted(SCORES), saver(), max_epochs=1)
+    assert objects["bucket/run/last.ckpt"] == objects["bucket/run/x.ckpt"] == content
+    assert "last-v1.ckpt" in names(objects)

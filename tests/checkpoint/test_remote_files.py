@@ -126,7 +126,7 @@ def test_nothing_is_asked_of_a_store_that_was_not_allowed(objects):
 
 def test_a_file_over_the_limit_is_not_fetched(objects):
     objects["bucket/big"] = bytes((10 << 20) + 1)
-    with pytest.raises(RemoteError, match=r"10485761 bytes, and 10,485,760 is the limit"):
+    with pytest.raises(RemoteError, match=r"10,485,761 bytes, and 10,485,760 is the limit"):
         load("s3like://bucket/big")
     assert ("get", "bucket/big") not in S3Like.asked
 

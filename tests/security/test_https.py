@@ -51,6 +51,13 @@ def test_a_file_is_read_from_a_server_that_was_allowed(trusted):
     assert asked == ["/x?Signature=a%2Fb&c=d"]
 
 
+def test_what_is_not_ascii_is_quoted_and_what_is_quoted_stays(trusted):
+    answers, url, asked = trusted
+    answers["/%C3%A4%20b/a%2Fb"] = file(b"found")
+    assert fetched(f"{url}/\N{LATIN SMALL LETTER A WITH DIAERESIS} b/a%2Fb?q=\N{EURO SIGN} 1&r=%20") == b"found"
+    assert asked == ["/%C3%A4%20b/a%2Fb?q=%E2%82%AC%201&r=%20"]
+
+
 def test_nothing_is_asked_of_a_server_that_was_not(server):
     with pytest.raises(RemoteError, match="nobody has allowed"):
         fetched(f"{server[1]}/x")

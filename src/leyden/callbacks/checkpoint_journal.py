@@ -188,7 +188,7 @@ def _outlined(remote: Remote) -> dict[Any, Any]:
     try:
         opened = envelope.read(memoryview(remote_files.without_data(remote)), str(remote))
         states = outline(opened.tree or "{}", opened.header.entries, str(remote)).get("callbacks")
-    except CheckpointError:
+    except (CheckpointError, OSError):
         return {}
     if opened.seal is None or not is_proven(opened.seal):
         return {}

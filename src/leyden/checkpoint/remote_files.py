@@ -91,6 +91,8 @@ def without_data(remote: Remote) -> mmap.mmap | bytearray:
     start = start_of(remote, 8 + length)
     with _named(remote):
         size = _file_system(remote).size(_key(remote)) if start else 0
+    if size is not None and size > allowed(remote).largest:
+        raise _too_large(remote, size)
     with private_temporary() as stream:
         write_all(stream, start)
         stream.truncate(max(size or 0, len(start)))
@@ -144,22 +146,28 @@ def _copy(remote: Remote, stream: BinaryIO) -> None:
 
         fetch(remote, stream)
         return
-    found, largest = hashlib.sha256(), allowed(remote).largest
+    found = hashlib.sha256()
     with _named(remote):
         files, key = _file_system(remote), _key(remote)
         files.invalidate_cache()
         size = files.size(key)
-        if size is None or size > largest:
-            raise RemoteError(
-                f"{remote} has {size} bytes, and {largest:,} is the limit. If that is right, raise it with "
-                "leyden.allow_remote(..., largest=...)."
-            )
+        if size is None:
+            raise RemoteError(f"{remote}: the store does not say how large it is. Is it a directory?")
+        if size > allowed(remote).largest:
+            raise _too_large(remote, size)
         for start in range(0, size, _CHUNK):
             chunk = files.cat_file(key, start=start, end=min(start + _CHUNK, size))
             found.update(chunk)
             write_all(stream, chunk)
     if remote.sha256 not in (None, found.hexdigest()):
         raise DigestError(f"{remote} has the digest {found.hexdigest()} and not the one that was asked for.")
+
+
+def _too_large(remote: Remote, size: int) -> RemoteError:
+    return RemoteError(
+        f"{remote} has {size:,} bytes, and {allowed(remote).largest:,} is the limit. If that is right, raise it with "
+        "leyden.allow_remote(..., largest=...)."
+    )
 
 
 def _map(stream: BinaryIO) -> mmap.mmap | bytearray:

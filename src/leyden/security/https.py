@@ -17,6 +17,8 @@ from leyden.security.remote import HTTPS, Allowed, Remote, allowed, parse
 _REDIRECTS: Final = 5
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _SECONDS: Final = 60.0  # without a byte
+_IN_PATHS: Final = "/%:@!$&'()*+,;=~"
+_IN_QUERIES: Final = f"{_IN_PATHS}?"
 _CHUNK: Final = 1 << 20
 
 
@@ -48,7 +50,7 @@ def fetch(remote: Remote, stream: BinaryIO) -> None:
 
 def _take(connection: _Connection, here: Remote, asked: Remote, stream: BinaryIO) -> Remote | None:
     """The file into the stream, or where it is said to be."""
-    target = f"/{quote(here.path, safe='/%:@!$&()*+,;=~')}" + (f"?{here.query}" if here.query else "")
+    target = "/" + quote(here.path, safe=_IN_PATHS) + (f"?{quote(here.query, safe=_IN_QUERIES)}" if here.query else "")
     connection.request("GET", target, headers={"Accept-Encoding": "identity", "User-Agent": "leyden"})
     with connection.getresponse() as answer:
         return _taken(answer, here, asked, stream)

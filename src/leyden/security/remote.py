@@ -25,8 +25,9 @@ LARGEST: Final = 64 << 30  # bytes of one file, unless the program says otherwis
 
 # Compiled when they are first needed, since few programs need them.
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?"
-_HOST: Final = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?"
-_IPV6: Final = r"\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?"
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST: Final = rf"{_LABEL}(\.{_LABEL}){{0,30}}(:(?P<port>[0-9]{{1,5}}))?"
+_IPV6: Final = r"\[[0-9A-Fa-f:.]{2,45}\](:(?P<port>[0-9]{1,5}))?"
 _DIGEST: Final = r"sha256=([0-9a-f]{64})"
 _LOST_SLASH: Final = r"[A-Za-z][A-Za-z0-9+.-]+:"
 _LOCAL: Final = ("file", "local")
@@ -181,7 +182,8 @@ def parse(url: str) -> Place:
         raise RemoteError(f"{shown!r}: {scheme}:// is not followed: {_REFUSED[scheme]}.")
     if "@" in host:
         raise RemoteError(f"{shown!r} has a user in it. Give credentials with leyden.allow_remote(..., options=...).")
-    if not (re.fullmatch(_HOST, host) or (scheme == HTTPS and re.fullmatch(_IPV6, host))):
+    named = re.fullmatch(_HOST, host) or (re.fullmatch(_IPV6, host) if scheme == HTTPS else None)
+    if named is None or int(named["port"] or 443) not in range(1, 65536):
         raise RemoteError(f"{shown!r} has no host or bucket of letters and digits.")
     if query and scheme != HTTPS:
         raise RemoteError(f"{shown!r} has a query, which means nothing to {scheme}://. Leave it out.")
