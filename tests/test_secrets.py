@@ -236,7 +236,11 @@ def test_warnings_and_logs_do_not_quote_it(caplog):
 def test_inspect_does_not_show_it(tmp_path, capsys, monkeypatch):
     from leyden.checkpoint.save import save
 
-    tree = {"hyper_parameters": {"text": VALUE, "api_key": "sesame", "pair": (VALUE, 1)}, VALUE: 1, "state_dict": {}}
+    tree = {
+        "hyper_parameters": {"text": VALUE, "api_key": "sesame", "pair": (VALUE, 1)},
+        VALUE: 1,
+        "state_dict": {VALUE: torch.ones(1)},
+    }
     save(tree, tmp_path / "a.ckpt")
     for options in ([], ["--json"]):
         assert main(["inspect", str(tmp_path / "a.ckpt"), *options]) == 0

@@ -68,7 +68,7 @@ def audit(
     own = orders.root if orders.trusting else None
     walk = Walk(orders.paths, orders.exclude, orders.everything, own, progress.left_out)
     holding, wrong = in_settings(orders.suppressions, today)
-    yield from wrong
+    yield from map(without_secrets, wrong)
     # The first few, to see whether it is worth a process; the walk goes on from there.
     found = iter(walk)
     first: list[Found | Finding] = []

@@ -34,10 +34,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    from leyden.security.redact import redacted  # here: what it brings is slow to import
     from leyden.wire.legacy.container import is_pickled
 
     data = content(options.path, options.identity)
-    found = _pickled(options.path, data) if is_pickled(data) else _native(options.path, data)
+    told = _pickled(options.path, data) if is_pickled(data) else _native(options.path, data)
+    found = _Found(redacted(told.facts), redacted(told.tree), redacted(told.tensors))
     if options.json:
         json.dump(found.facts | {"tree": _plain(found.tree)}, sys.stdout, indent=1)
         print()
@@ -50,7 +52,7 @@ def run(options: Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """What is said of a file, its tree without secrets, and its tensors by name."""
+    """What is said of a file, its tree, and its tensors by name."""
 
     facts: dict[str, Any]
     tree: Any
@@ -61,17 +63,16 @@ def _native(path: Path, data: memoryview) -> _Found:
     """A file of Leyden's, or any safetensors file."""
     from leyden.security import keys  # here: what they bring is slow to import
     from leyden.security.policy import admit
-    from leyden.security.redact import redacted
     from leyden.wire import envelope
     from leyden.wire.outline import outline, stored
 
     where = str(path)
     opened = envelope.read(data, where)
     entries = opened.header.entries
-    tree = None if opened.tree is None else redacted(outline(opened.tree, entries, where))
+    tree = None if opened.tree is None else outline(opened.tree, entries, where)
     tensors = {name: stored(name, entry) for name, entry in entries.items()}
     seal, signer = opened.seal, opened.seal.signer if opened.seal else None
-    facts = {
+    facts: dict[str, Any] = {
         "file": where,
         "bytes": len(data),
         "format": "leyden" if seal else "safetensors",
@@ -88,7 +89,6 @@ def _native(path: Path, data: memoryview) -> _Found:
 def _pickled(path: Path, data: memoryview) -> _Found:
     """A file of torch.save's or Lightning's. Its pickle is interpreted, and its storages are not touched."""
     from leyden.security.policy import admit_pickled
-    from leyden.security.redact import redacted
     from leyden.wire.legacy.container import open_saved
     from leyden.wire.legacy.outline import outline_of
 
@@ -98,7 +98,7 @@ def _pickled(path: Path, data: memoryview) -> _Found:
     facts = {"file": where, "bytes": len(data), "format": saved.layout, "digest": None, "sealed_by": None}
     refused = _refused(lambda policy: admit_pickled(where, policy))
     facts |= {"standing": None, "refused": refused, "origin": None, "objects": outline.objects}
-    return _Found(facts | _listed(outline.tensors), redacted(outline.tree), outline.tensors)
+    return _Found(facts | _listed(outline.tensors), outline.tree, outline.tensors)
 
 
 def _listed(tensors: Mapping[str, Any]) -> dict[str, Any]:
