@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pyrage
 import pytest
@@ -198,6 +199,20 @@ def test_an_unknown_scheme_and_a_missing_client_are_errors():
         L.allow_remote("nosuchscheme://bucket")
         with pytest.raises(RemoteError, match="nosuchscheme:// cannot be used"):
             load("nosuchscheme://bucket/x")
+
+
+def test_what_a_client_lets_through_that_is_no_oserror_names_the_place_and_no_secret(objects, monkeypatch):
+    client = ModuleType("botocore.exceptions")
+    client.BotoCoreError = type("BotoCoreError", (Exception,), {})
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", client)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2-Correct-Horse")
+
+    def fails(*_, **__):
+        raise client.BotoCoreError("no such key: hunter2-Correct-Horse")
+
+    monkeypatch.setattr(S3Like, "info", fails)
+    with pytest.raises(RemoteError, match=r"^s3like://bucket/run/a.ckpt: no such key: \[secret\]$"):
+        load(URL)
 
 
 def test_a_client_is_given_its_options_with_secrets_revealed(monkeypatch):

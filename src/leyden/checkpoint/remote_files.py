@@ -247,5 +247,5 @@ def _named(remote: Remote) -> Iterator[None]:
 
 def _errors_of_clients() -> tuple[type[Exception], ...]:
     """Those of the clients that are there: fsspec lets through what it does not know."""
-    there = ((sys.modules.get(module), name) for module, name in _CLIENTS)
-    return tuple(vars(module)[name] for module, name in there if module is not None)
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _CLIENTS)
+    return tuple(kind for kind in found if isinstance(kind, type) and issubclass(kind, Exception))
