@@ -63,6 +63,18 @@ def test_a_value_is_hidden_as_it_stands_in_a_url_too():
     assert redact_text("https://h/p%2Fw%20%26%20more%3D%3D/x", environment) == f"https://h/{HIDDEN}/x"
 
 
+@pytest.mark.parametrize(
+    "value", ['quote"d \\ and more', "with 'both\" kinds", "tab\tand more", "p\u00e4ssword-\u2713"]
+)
+def test_a_value_is_hidden_as_repr_and_ascii_write_it_too(value):
+    for text in (f"got {value!r}", f"got {value!a}", f"got {[value]}", f"got {value}"):
+        hidden = redact_text(text, {"DB_PASSWORD": value})
+        assert HIDDEN in hidden
+        assert "more" not in hidden
+        assert "kinds" not in hidden
+        assert "ssword" not in hidden
+
+
 @pytest.mark.parametrize("value", ["1", "abc", "secret", "1234567"])
 def test_a_short_value_of_a_variable_hides_nothing(value):
     assert redact_text("epoch 1 abc secret 1234567", {"DB_PASSWORD": value}) == "epoch 1 abc secret 1234567"

@@ -297,6 +297,7 @@ def test_a_logger_that_a_program_calls_itself_does_not_write_it(tmp_path, kind):
     logger.log_metrics({f"loss/{VALUE}": 1.0}, 0)
     if kind is TensorBoardLogger:
         logger.log_metrics({f"all/{VALUE}": {VALUE: 1.0}}, 0)
+        logger.log_hyperparams({"lr": 0.2}, {f"best/{VALUE}": 1.0})
     logger.log_hyperparams({"lr": 0.1, "a": f"x{VALUE}", "b": [Connection(VALUE)], "c": Shows(VALUE)})
     logger.save()
     logger.finalize("success")

@@ -154,11 +154,12 @@ def _suspect(name: str) -> bool:
 
 @lru_cache(16)
 def _values(named: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """What secret variables hold, as it stands and in a URL, the longest first: one may be part of another."""
+    """What secret variables hold, as text, URL and repr have it, the longest first: one may be part of another."""
     from urllib.parse import quote  # here: it takes time to import, and few programs have such variables
 
     found = {value for name, value in named if names_a_secret(name, value) and not _is_place(name, value)}
-    return tuple(sorted(found | {quote(value, safe="") for value in found}, key=len, reverse=True))
+    written = {form for value in found for form in (quote(value, safe=""), repr(value)[1:-1], ascii(value)[1:-1])}
+    return tuple(sorted(found | written, key=len, reverse=True))
 
 
 def _is_place(name: str, value: str) -> bool:

@@ -187,7 +187,8 @@ class TensorBoardLogger(Logger):
             metrics = {"hp_metric": metrics}
         if metrics:
             self.log_metrics(metrics, step)
-            for summary in hparams_summaries(self.experiment, shown, dict(metrics)):
+            named = {shown_name(str(name)): value for name, value in metrics.items()}
+            for summary in hparams_summaries(self.experiment, shown, named):
                 self.experiment._get_file_writer().add_summary(summary, step or 0)
 
     def log_graph(self, model: nn.Module, input_array: Tensor | None = None) -> None:
