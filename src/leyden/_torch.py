@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 import torch
-from torch import optim
+from torch import _weights_only_unpickler, optim
+from torch._weights_only_unpickler import UnpicklingError as UnpicklingError  # type: ignore[attr-defined]
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
@@ -71,3 +72,8 @@ def hparams_summaries(writer: Any, params: dict[str, Any], metrics: dict[str, An
     package = "torch.utils.tensorboard" if type(writer).__module__.startswith("torch.") else "tensorboardX"
     summaries: tuple[Any, Any, Any] = import_module(f"{package}.summary").hparams(params, metrics)
     return summaries
+
+
+def safe_globals() -> frozenset[str]:
+    """The names, such as ``package.module.Class``, that the program has told torch to be safe in files."""
+    return frozenset(_weights_only_unpickler._get_user_allowed_globals())

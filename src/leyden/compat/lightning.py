@@ -2,7 +2,8 @@
 
 After ``install()`` a program that imports ``lightning``, ``pytorch_lightning`` or ``lightning_fabric`` gets Leyden: the
 modules are empty shells, and a name in them is looked up in ``table`` when it is first used. A Lightning that happens
-to be installed cannot be reached.
+to be installed cannot be reached. From then on, too, what a program reads with torch's functions runs no code: see
+``torch_load``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from leyden._version import LIGHTNING_VERSION
+from leyden.compat import after_import
 from leyden.compat.absent import AbsentType, absent
 from leyden.compat.table import CLASS_NAMES, LATER, MODULES, SERVED
 from leyden.core.warnings import LeydenWarning
@@ -47,6 +49,7 @@ def install() -> None:
                 "leyden.compat.lightning.install() before anything imports it, or start the program with `leyden run`."
             )
     sys.meta_path.insert(0, _FINDER)
+    after_import.change()
 
 
 def uninstall() -> None:
@@ -58,8 +61,7 @@ def uninstall() -> None:
     _FINDER.modules.clear()
     _FINDER.absent.clear()
     _name_bases(aliased=False)
-    if (served := sys.modules.get("leyden.compat.torch_load")) is not None:
-        served.unguard()
+    after_import.change_back()
 
 
 @final
@@ -81,7 +83,7 @@ class AliasModule(ModuleType):
             where, _, attribute = target.partition(":")
             value = getattr(import_module(where), attribute)
             _name_bases(aliased=True)
-            _serve_torch()
+            after_import.change()  # what another finder has imported past ours
             setattr(self, name, value)
             return value
         if name in LATER.get(module, ()) and (_is_class_name(name) or name.startswith("_")):
@@ -102,7 +104,10 @@ class AliasModule(ModuleType):
 
 @final
 class AliasFinder:
-    """Finds Lightning's modules among those of the table, and the distributions that they would come from."""
+    """Finds Lightning's modules among those of the table, and the distributions that they would come from.
+
+    Of others it only sees those that ``after_import`` changes.
+    """
 
     def __init__(self) -> None:
         self.modules: dict[str, AliasModule] = {}  # one for both spellings, but for a root that has names of its own
@@ -112,7 +117,7 @@ class AliasFinder:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] not in ROOTS:
-            return None
+            return after_import.find_spec(fullname, path)
         if _under_lightning(fullname) not in MODULES:
             # Without a name in the error, ``from package import missing`` shows this message and not one of its own.
             raise ModuleNotFoundError(_missing(fullname))
@@ -144,14 +149,6 @@ def _name_bases(aliased: bool) -> None:
         module, _, attribute = target.partition(":")
         if module in sys.modules:
             getattr(sys.modules[module], attribute).__name__ = name if aliased else attribute
-
-
-def _serve_torch() -> None:
-    """Once torch is there, let its ``load`` read Leyden's files."""
-    if "torch" in sys.modules:
-        from leyden.compat.torch_load import guard
-
-        guard()
 
 
 def _is_class_name(name: str) -> bool:
