@@ -147,8 +147,33 @@ def _of_file(path: str, asked: _Asked) -> Any:
         # The very bytes that are digested are unpickled, so all are copied first: the file may change at any moment.
         data, _ = content(path, mapped=False)
         if _is_own(data):
-            return asked.of_torch(io.BytesIO(data) if isinstance(data, bytearray) else data, mmap=False)
+            return asked.of_torch(io.BufferedReader(_Memory(data)), mmap=False)
     return asked.interpreted(path)
+
+
+@final
+class _Memory(io.RawIOBase):
+    """Memory as a stream, which copies only what is asked for."""
+
+    def __init__(self, data: memory | bytearray) -> None:
+        self._data = memoryview(data)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self._data[self._at : self._at + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, len(self._data))[whence]
+        return self._at
 
 
 def _of_stream(stream: IO[bytes], asked: _Asked) -> Any:
