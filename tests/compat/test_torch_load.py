@@ -275,6 +275,14 @@ def test_what_cannot_be_opened_is_an_error_of_the_system(tmp_path):
         torch.load(io.StringIO("text"))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it can be used here")
+def test_a_device_that_is_not_there_is_an_error_that_programs_catch(foreign):
+    path = foreign(TREE)
+    for place in ("cuda", torch.device("cuda:1"), {"cpu": "cuda"}):
+        with pytest.raises(RuntimeError, match="cannot be used here.*map_location='cpu'"):
+            torch.load(path, map_location=place)
+
+
 def test_tensors_of_others_are_mapped_where_the_program_asks_for_it(foreign):
     path = foreign({"weight": torch.arange(1000.0)})
     mapped, copied = torch.load(path, mmap=True)["weight"], torch.load(path)["weight"]

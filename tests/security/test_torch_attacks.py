@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from leyden.compat import torch_load, torch_save
-from leyden.compat.torch_guard import guard, plain_load, plain_save, unguard
+from leyden.compat.torch_guard import guard, plain_save, unguard, unsafe_plain_load
 from leyden.core.warnings import LeydenWarning
 from leyden.errors import LeydenError, UsageError
 
@@ -98,7 +98,7 @@ def guarded(tmp_path, monkeypatch):
 
 def armed(path: Path, marker: Path) -> Path:
     """The file, which torch itself would run."""
-    plain_load(path, weights_only=False)
+    unsafe_plain_load(path, weights_only=False)
     marker.rmdir()
     return path
 
@@ -117,7 +117,7 @@ def first_of_five(path: Path, marker: Path) -> Path:
     """The older layout, with the payload in the place of its magic number."""
     path.write_bytes(pickle.dumps(Payload(marker)))
     with pytest.raises(RuntimeError):  # torch runs it, and then sees that it is no magic number
-        plain_load(path, weights_only=False)
+        unsafe_plain_load(path, weights_only=False)
     marker.rmdir()
     return path
 

@@ -33,28 +33,28 @@ def placing(map_location: MapLocation, where: str) -> Place:
     A dictionary, and a function that answers None, leave to the others the device that they were saved from.
     """
 
-    def as_saved(octets: Tensor, location: str) -> UntypedStorage:
+    def on(octets: Tensor, location: str) -> UntypedStorage:
         try:
             return octets.to(torch.device(location)).untyped_storage()
         except (RuntimeError, AssertionError) as error:
             raise FormatError(
-                f"{where} holds tensors of the device {location[:40]!r}, which cannot be used here "
+                f"{where} holds tensors that belong on the device {location[:40]!r}, which cannot be used here "
                 f"({str(error).partition(chr(10))[0][:200]}). Pass map_location='cpu'."
             ) from None
 
     if map_location is None:
         return lambda octets, _: octets.untyped_storage()
     if isinstance(map_location, (str, torch.device, int)):
-        device = torch.device(map_location)
-        return lambda octets, _: octets.to(device).untyped_storage()
+        device = str(torch.device(map_location))
+        return lambda octets, _: on(octets, device)
     if isinstance(map_location, Mapping):
         devices = map_location
-        return lambda octets, location: as_saved(octets, str(devices.get(location, location)))
+        return lambda octets, location: on(octets, str(devices.get(location, location)))
 
     def asked(octets: Tensor, location: str) -> UntypedStorage:
         answer = map_location(octets.untyped_storage(), location)
         if answer is None:
-            return as_saved(octets, location)
+            return on(octets, location)
         storage = answer if isinstance(answer, UntypedStorage) else answer.untyped()
         assert isinstance(storage, UntypedStorage)
         return storage

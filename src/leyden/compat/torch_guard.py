@@ -1,8 +1,8 @@
 """Puts Leyden's functions in the place of those of torch that read and write files, and back. Imports no torch itself.
 
 ``torch.load`` and ``torch.serialization.get_unsafe_globals_in_checkpoint`` are ``torch_load``'s, ``torch.save`` is
-``torch_save``'s. Behind them, the two private functions that unpickle answer to nobody but ``plain_load``: not to a
-``torch.load`` that somebody took before it was replaced either.
+``torch_save``'s. Behind them, the two private functions that unpickle answer to nobody but ``unsafe_plain_load``, and
+so not to a ``torch.load`` either that somebody took before it was replaced.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def unguard() -> None:
     _DISPLACED.clear()
 
 
-def plain_load(*arguments: Any, **keywords: Any) -> Any:
+def unsafe_plain_load(*arguments: Any, **keywords: Any) -> Any:
     """torch's own ``load``, which unpickles what it is given: for content whose origin is known, and copied already."""
     _PASSAGE.open = True
     try:

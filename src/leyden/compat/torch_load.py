@@ -24,7 +24,7 @@ from leyden.checkpoint.content import content
 from leyden.checkpoint.legacy import load_legacy
 from leyden.checkpoint.load import MapLocation
 from leyden.checkpoint.objects import HYPERPARAMETERS
-from leyden.compat.torch_guard import plain_load
+from leyden.compat.torch_guard import unsafe_plain_load
 from leyden.compat.torch_save import may_have_written, wrote
 from leyden.core.described import described
 from leyden.core.warnings import warn
@@ -84,7 +84,7 @@ def unsafe_torch_load(f: Source, *arguments: Any, **keywords: Any) -> Any:
     """
     name = os.fspath(f) if isinstance(f, (str, os.PathLike)) else "a stream"
     _log.warning("unsafe_torch_load was called: torch unpickles %s, which can run code that is in it", name)
-    return plain_load(f, *arguments, **keywords)
+    return unsafe_plain_load(f, *arguments, **keywords)
 
 
 def unsafe_globals(f: Source) -> list[str]:
@@ -123,7 +123,7 @@ class _Asked:
                 warn(
                     f"{_FORCED} is not heeded: the environment loosens nothing. Pass weights_only=False to torch.load."
                 )
-        return plain_load(
+        return unsafe_plain_load(
             stream, self.map_location, self.pickle_module, weights_only=weights_only, mmap=mmap, **self.more
         )
 
