@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import fsspec
 import numpy
 import pytest
 import torch
@@ -135,6 +136,31 @@ def test_what_a_program_saves_in_a_file_that_it_opened_is_its_own_later(tmp_path
     later()
     with (tmp_path / "own.pt").open("rb") as file:
         assert torch.load(file, weights_only=False) == Encoder(3)
+
+
+def test_what_a_program_saves_through_fsspec_is_its_own_later(tmp_path, later):
+    with fsspec.open(f"file://{tmp_path}/own.pt", "wb") as file:
+        torch.save(Encoder(3), file)
+    later()
+    with fsspec.open(f"file://{tmp_path}/own.pt", "rb") as file:
+        assert torch.load(file, weights_only=False) == Encoder(3)
+
+
+def test_a_module_with_which_the_program_restricts_itself_is_heeded_for_its_own_files(tmp_path, foreign):
+    class Restricted(pickle.Unpickler):
+        def find_class(self, module, name):
+            if name != "Encoder":
+                raise pickle.UnpicklingError(f"{name} is not allowed here")
+            return super().find_class(module, name)
+
+    module = SimpleNamespace(Unpickler=Restricted, __name__="restricted")
+    torch.save([Encoder(3)], tmp_path / "own.pt")
+    assert torch.load(tmp_path / "own.pt", weights_only=False, pickle_module=module) == [Encoder(3)]
+    torch.save([Model], tmp_path / "own.pt")
+    with pytest.raises(pickle.UnpicklingError, match="Model is not allowed here"):
+        torch.load(tmp_path / "own.pt", weights_only=False, pickle_module=module)
+    with pytest.raises(TrustError):
+        torch.load(foreign([Encoder(3)]), weights_only=False, pickle_module=module)
 
 
 def test_a_copy_through_a_buffer_is_the_programs_own_in_this_process(later):
