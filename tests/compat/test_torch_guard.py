@@ -110,6 +110,8 @@ def test_it_is_in_place_as_soon_as_torch_is_imported_after_install(tmp_path):
         from leyden.compat.lightning import install, uninstall; install()
         import sys
         print("torch" in sys.modules, "leyden.compat.torch_load" in sys.modules)
+        from importlib.util import find_spec
+        print("def prepare(" in find_spec("multiprocessing.spawn").loader.get_source("multiprocessing.spawn"))
         from torch import load
         from torch.serialization import load as other
         import torch, torch.distributed._serialization as streaming
@@ -126,6 +128,7 @@ def test_it_is_in_place_as_soon_as_torch_is_imported_after_install(tmp_path):
     )
     assert lines == [
         "False False",
+        "True",
         "True True",
         "True",
         "_frozen_importlib_external True",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from leyden.compat import spawned, torch_guard
 
@@ -49,6 +49,9 @@ class _ChangingLoader:
     def __init__(self, loader: Loader, action: Callable[[ModuleType], None]) -> None:
         self._loader = loader
         self._action = action
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)  # what else loaders do, such as giving the source
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
