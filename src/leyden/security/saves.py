@@ -1,8 +1,8 @@
 """What this user's programs have written with torch.save: the digest and the length of each file, and no path.
 
-One text file, ``saves.txt`` beside the user's keys, with a line for each save in their order. When it is full it
-becomes ``saves.old.txt``, whose own lines are forgotten. Whoever can write there holds the user's key as well, so the
-lines are not signed.
+One text file, ``saves.txt`` beside the user's keys, with a line for each save in their order. When it is full, its
+lines move to ``saves.old.txt``, and what that had is forgotten. Whoever can write there holds the user's key as well,
+so the lines are not signed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Final, final
 
 from leyden.errors import KeyStoreError
 from leyden.security.keys import check_private_directory, home
-from leyden.security.paths import lock, private_directory
+from leyden.security.paths import lock, private_directory, replacing
 
 _NAME: Final = "saves.txt"
 _OLD: Final = "saves.old.txt"
 _LARGEST: Final = 2 << 20  # bytes of each of the two: some 25,000 saves
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_APPEND: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
+_APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
 
 
 @final
@@ -51,8 +51,7 @@ def note(digest: str, length: int, environment: Mapping[str, str] = os.environ) 
     try:
         private_directory(directory)
         check_private_directory(directory)
-        while not _append(directory, line):
-            pass
+        _append(directory, line)
     except OSError as error:
         raise KeyStoreError(
             f"No record of what torch.save writes can be kept in {directory}: {error.strerror or error}."
@@ -65,33 +64,23 @@ def read(environment: Mapping[str, str] = os.environ) -> Saves:
     if not directory.is_dir():
         return Saves(b"")
     check_private_directory(directory)
-    # In this order: what is moved in between is read twice, and not missed.
+    # In this order: what moves in between is read twice, and not missed.
     return Saves(b"\n".join((b"", _content(directory / _NAME), _content(directory / _OLD), b"")))
 
 
-def _append(directory: Path, line: bytes) -> bool:
-    """False if another process has moved the file away in the meantime."""
+def _append(directory: Path, line: bytes) -> None:
     path = directory / _NAME
     descriptor = os.open(path, _APPEND, 0o600)
-    try:
+    with open(descriptor, "r+b", buffering=0) as stream:  # noqa: PTH123
         lock(descriptor, wait=True)
-        status = os.fstat(descriptor)
-        _check(path, status)
-        if not _is_at(path, status):
-            return False
-        os.write(descriptor, line)
-        if status.st_size + len(line) > _LARGEST:
-            path.replace(directory / _OLD)
-        return True
-    finally:
-        os.close(descriptor)
-
-
-def _is_at(path: Path, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(path.lstat(), status)
-    except FileNotFoundError:
-        return False
+        _check(path, os.fstat(descriptor))
+        stream.write(line)  # one call: where there are no locks, lines do not mix either
+        if os.fstat(descriptor).st_size > _LARGEST:
+            stream.seek(0)
+            # First there twice and then once, so that whoever reads in between misses nothing.
+            with replacing(directory / _OLD) as old:
+                old.write(stream.readall())
+            stream.truncate(0)
 
 
 def _content(path: Path) -> bytes:
