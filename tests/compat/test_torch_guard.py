@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
 import torch
 
+from leyden.compat.after_import import change, change_back, find_spec
+from leyden.compat.spawned import Alias
 from leyden.compat.torch_guard import guard, unguard
 from leyden.core.warnings import LeydenWarning
 
@@ -200,16 +204,31 @@ def test_processes_that_the_program_starts_anew_are_guarded_too(tmp_path, method
     assert lines == [str(ROOT / "src" / "leyden" / "compat" / "torch_guard.py"), "leyden.compat.lightning"]
 
 
-def test_after_uninstall_nothing_is_passed_on(tmp_path):
-    lines = run(
-        """
-        import multiprocessing.spawn as spawn
-        before = spawn.get_preparation_data
-        from leyden.compat.lightning import install, uninstall; install()
-        print(spawn.get_preparation_data is before, "leyden" in spawn.get_preparation_data("x"))
-        uninstall()
-        print(spawn.get_preparation_data is before, "leyden" in spawn.get_preparation_data("x"))
-        """,
-        tmp_path,
-    )
-    assert lines == ["False True", "True False"]
+def test_nothing_is_passed_on_any_more_once_all_is_changed_back():
+    before = spawn.get_preparation_data
+    change()
+    change()
+    try:
+        assert isinstance(spawn.get_preparation_data("a")["leyden"], Alias)
+        assert spawn.get_preparation_data("a")["name"] == "a"
+        assert "leyden" in torch.load.__code__.co_filename
+    finally:
+        change_back()
+    assert spawn.get_preparation_data is before
+    assert "leyden" not in torch.load.__code__.co_filename
+
+
+def test_what_others_have_put_around_it_stays(monkeypatch):
+    monkeypatch.setattr(spawn, "get_preparation_data", spawn.get_preparation_data)  # to be put back in the end
+    change()
+    spawn.get_preparation_data = dict
+    change_back()
+    assert spawn.get_preparation_data is dict
+
+
+def test_only_the_modules_that_are_changed_are_found_here():
+    assert find_spec("torch.nn", torch.__path__) is None
+    assert find_spec("multiprocessing.spawn", []) is None
+    found = find_spec("multiprocessing.spawn", multiprocessing.__path__)
+    assert found is not None
+    assert found.loader.get_filename("multiprocessing.spawn") == spawn.__file__

@@ -69,6 +69,24 @@ def test_a_buffer_is_remembered_by_this_process_alone(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+def test_a_stream_that_is_no_file_is_remembered_by_this_process_alone(tmp_path):
+    class Stream:
+        content = b""
+
+        def write(self, part):
+            self.content += bytes(part)
+            return len(part)
+
+        def flush(self):
+            pass
+
+    stream = Stream()
+    torch.save({"a": 1}, stream)
+    assert torch.load(io.BytesIO(stream.content), weights_only=False) == {"a": 1}
+    assert torch_save.wrote(sha256(stream.content).hexdigest(), len(stream.content))
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.parametrize("target", ["missing/x.pt", ".", 3])
 def test_an_error_is_torchs_own(tmp_path, monkeypatch, target):
     monkeypatch.chdir(tmp_path)

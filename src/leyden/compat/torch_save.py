@@ -111,7 +111,7 @@ def _save_file(obj: object, path: str | os.PathLike[str], arguments: tuple[Any, 
 
 def _is_file(stream: IO[bytes]) -> bool:
     try:
-        return stream.fileno() >= 0
+        return isinstance(stream.fileno(), int)
     except (AttributeError, OSError):
         return False
 
