@@ -270,7 +270,8 @@ def test_an_object_of_others_is_an_error_with_the_way_out_and_a_retry_is_one_too
 
 def test_hyperparameters_of_others_that_are_objects_do_not_hide_the_rest(foreign):
     path = foreign({**TREE, "hyper_parameters": {"width": 4, "encoder": Encoder()}})
-    read = torch.load(path, weights_only=False)
+    with pytest.warns(LeydenWarning, match="In the place of .*Encoder, among the hyper_parameters of .*foreign.pt"):
+        read = torch.load(path, weights_only=False)
     assert read["epoch"] == 3
     assert read["hyper_parameters"]["width"] == 4
     assert isinstance(read["hyper_parameters"]["encoder"], Unrestored)

@@ -18,6 +18,7 @@ from mmap import mmap as memory
 from typing import IO, Any, Final, TypeAlias, final
 
 from leyden._torch import UnpicklingError, safe_globals
+from leyden.api.restore import unrestored
 from leyden.checkpoint import load as native
 from leyden.checkpoint.content import Source as NativeSource
 from leyden.checkpoint.content import content
@@ -129,12 +130,26 @@ class _Asked:
 
     def of_leyden(self, source: NativeSource) -> Any:
         # Read into memory: a program may write to the file that it has read.
-        return native.load(source, map_location=self.map_location, mapped=False, describe=HYPERPARAMETERS)
+        tree = native.load(source, map_location=self.map_location, mapped=False, describe=HYPERPARAMETERS)
+        return _told(tree, source, "trust whoever sealed it: leyden key trust")
 
     def interpreted(self, source: NativeSource) -> Any:
         # As torch does where nothing else is said, each tensor goes to the device that it was saved from.
         place = {} if self.map_location is None else self.map_location
-        return load_legacy(source, map_location=place, mapped=bool(self.mmap), describe=HYPERPARAMETERS)
+        tree = load_legacy(source, map_location=place, mapped=bool(self.mmap), describe=HYPERPARAMETERS)
+        return _told(tree, source, "translate it: leyden convert --allow-class")
+
+
+def _told(tree: Any, source: NativeSource, way_out: str) -> Any:
+    """The tree, after a warning about an object among its hyperparameters that was not made."""
+    for entry in HYPERPARAMETERS if isinstance(tree, dict) else ():
+        if (lost := unrestored(tree.get(entry))) is not None:
+            where = source if isinstance(source, (str, os.PathLike)) else "the stream"
+            warn(
+                f"In the place of {lost.name}, among the {entry} of {where}, there is only its name: the file is not "
+                f"known to be yours, so no object was made of it. If you know where it comes from, {way_out}."
+            )
+    return tree
 
 
 def _of_file(path: str, asked: _Asked) -> Any:
