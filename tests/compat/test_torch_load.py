@@ -191,6 +191,26 @@ def test_storages_that_were_pickled_elsewhere_are_read(later):
     assert storage.nbytes() == 24
 
 
+def test_several_objects_in_a_stream_of_ones_own_are_read_one_after_another(tmp_path, later, foreign):
+    old = {"_use_new_zipfile_serialization": False}
+    with (tmp_path / "own.pt").open("wb") as file:
+        for value in (Encoder(1), torch.arange(3), Encoder(3)):
+            torch.save(value, file, **old)
+        file.write(foreign(Encoder(4), **old).read_bytes())
+    later()
+    with (tmp_path / "own.pt").open("rb") as file:
+        assert torch.load(file, weights_only=False) == Encoder(1)
+        assert torch.equal(torch.load(file), torch.arange(3))
+        assert torch.load(file, weights_only=False) == Encoder(3)
+        with pytest.raises(TrustError, match="Encoder"):
+            torch.load(file, weights_only=False)
+    buffer = io.BytesIO()
+    for number in (1, 2):
+        torch.save(Encoder(number), buffer, **old)
+    buffer.seek(0)
+    assert [torch.load(buffer, weights_only=False) for _ in (1, 2)] == [Encoder(1), Encoder(2)]
+
+
 def test_a_moved_and_a_copied_file_are_still_the_programs_own(tmp_path, later):
     torch.save(Encoder(6), tmp_path / "own.pt")
     (tmp_path / "own.pt").rename(tmp_path / "moved.pt")

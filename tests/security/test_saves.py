@@ -36,6 +36,7 @@ def test_what_is_noted_is_known_by_digest_and_length_together(environment):
     assert not known.has(ONE, 1)
     assert not known.has(TWO, 10)
     assert [known.has_length(length) for length in (100, 1, 10, 0)] == [True, True, False, False]
+    assert known.lengths() == {100, 1}
 
 
 @pytest.mark.parametrize("digest", ["", ONE[:-1], ONE.upper(), f"{ONE} 100\n{TWO}", "b" * 63 + "\n"])

@@ -26,7 +26,7 @@ from leyden.checkpoint.legacy import load_legacy
 from leyden.checkpoint.load import MapLocation
 from leyden.checkpoint.objects import HYPERPARAMETERS
 from leyden.compat.torch_guard import unsafe_plain_load
-from leyden.compat.torch_save import may_have_written, wrote
+from leyden.compat.torch_save import may_have_written, wrote, wrote_first
 from leyden.core.described import described
 from leyden.core.warnings import warn
 from leyden.errors import FormatError, TrustError
@@ -38,6 +38,7 @@ Source: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 
 _START: Final = 64  # bytes that show what a file is
 _LENGTH: Final = 8  # bytes of the header's length, which begins a file of Leyden's
+_PICKLED: Final = b"\x80"  # begins a file of the older layout of torch's
 _FORCED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _TRUE: Final = ("1", "y", "yes", "true")  # as torch reads it
 _log: Final = logging.getLogger("leyden")
@@ -192,11 +193,17 @@ class _Memory(io.RawIOBase):
 
 
 def _of_stream(stream: IO[bytes], asked: _Asked) -> Any:
+    start = stream.tell()
     data = _read(stream)
     if _is_leydens(data[:_START]):
         return asked.of_leyden(io.BytesIO(data))
     if _is_own(data):
         return asked.of_torch(io.BytesIO(data), asked.mmap)
+    # In the older layout a stream may hold several objects, and each load reads one.
+    first = wrote_first(data, buffer=type(stream) is io.BytesIO) if data[:1] == _PICKLED else None
+    if first is not None:
+        stream.seek(start + first)
+        return asked.of_torch(io.BytesIO(data[:first]), asked.mmap)
     return asked.interpreted(io.BytesIO(data))
 
 

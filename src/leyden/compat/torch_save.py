@@ -62,6 +62,25 @@ def may_have_written(length: int) -> bool:
     return _on_record().has_length(length)
 
 
+def wrote_first(data: bytes, *, buffer: bool) -> int | None:
+    """How many bytes at the beginning of ``data`` this user's programs wrote in one save; None: they did not.
+
+    Of a ``buffer`` only this process knows, which spares the record: each storage in a plain pickle is such a buffer.
+    """
+    record = Saves(b"") if buffer else _on_record()
+    with _LOCK:
+        written = set(_WRITTEN)
+    digest, done = hashlib.sha256(), 0
+    for length in sorted(record.lengths() | {length for _, length in written}):
+        if length > len(data):
+            break
+        digest.update(data[done:length])
+        done, so_far = length, digest.hexdigest()
+        if (so_far, length) in written or record.has(so_far, length):
+            return length
+    return None
+
+
 @final
 class _Writer:
     """A stream that takes what torch writes, digests it and passes it on."""

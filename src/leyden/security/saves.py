@@ -23,6 +23,7 @@ _NAME: Final = "saves.txt"
 _OLD: Final = "saves.old.txt"
 _LARGEST: Final = 2 << 20  # bytes of each of the two: some 25,000 saves
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_LENGTH: Final = re.compile(rb"^[0-9a-f]{64} ([0-9]{1,18})$", re.MULTILINE)
 _NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _APPEND: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
 
@@ -37,6 +38,10 @@ class Saves:
     def has_length(self, length: int) -> bool:
         """Whether any save had so many bytes; if none had, nobody needs to read a file to know that it is not here."""
         return b" %d\n" % length in self.lines
+
+    def lengths(self) -> set[int]:
+        """How many bytes the saves had."""
+        return {int(length) for length in _LENGTH.findall(self.lines)}
 
     def has(self, digest: str, length: int) -> bool:
         """Whether a save had this SHA-256, in hexadecimal digits, and so many bytes."""
