@@ -303,7 +303,7 @@ def test_a_dotted_name_is_not_the_harmless_name_that_it_begins_with():
         b"ccollections\nOrderedDict\n(K\x01K\x02u.",
         b"\x80\x04ccollections\nOrderedDict\n(K\x01\x90.",
         b"]K\x00K\x01s.",
-        b"Pstorage\nK\x00K\x01s.",
+        b"(Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nK\x02tQK\x00K\x01s.",
         b"ctorch\nSize\n)RK\x00K\x01s.",
         b"}}b.",
     ],

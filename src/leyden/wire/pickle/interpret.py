@@ -52,6 +52,7 @@ def interpret(
         operations=machine.operations,
         broken=broken,
         limited=limited,
+        nested=tuple(machine.nested),
     )
 
 

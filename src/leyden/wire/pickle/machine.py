@@ -9,9 +9,10 @@ from typing import Final, Protocol, final
 from leyden.errors import FormatError
 from leyden.wire.pickle.nodes import Event, Global, Kind, Name, Object, Value, kind_of
 from leyden.wire.pickle.opcodes import name_of
-from leyden.wire.pickle.table import strange_arguments
+from leyden.wire.pickle.table import FROM_BYTES, strange_arguments
 
 MOST_EVENTS: Final = 5_000
+MOST_NESTED: Final = 100_000
 LONGEST_LINE: Final = 1 << 20
 MOST_UNUSED: Final = 1 << 20  # places of the memo that nobody fills
 
@@ -34,10 +35,12 @@ class Machine:
         "events",
         "frame",
         "harmless",
+        "hashed",
         "inline",
         "marks",
         "memo",
         "names",
+        "nested",
         "operation",
         "operations",
         "protocol",
@@ -60,6 +63,8 @@ class Machine:
         self.events: dict[tuple[Kind, Name | None], Event] = {}
         self.names: dict[Name, int] = {}
         self.called: set[Name] = set()
+        self.hashed = 0  # steps that hashing the keys so far takes
+        self.nested: list[tuple[int, Value]] = []  # whole files of torch that would be loaded, and where
         self.harmless = harmless
         self.inline = inline
 
@@ -164,6 +169,8 @@ class Machine:
                 self.tell(Kind.CALL, callee.key)
             elif (strange := strange_arguments(made)) is not None:
                 self.tell(Kind.ARGUMENTS, callee.key, strange)
+            elif callee.key == FROM_BYTES and len(self.nested) < MOST_NESTED:
+                self.nested.append((self.operation, arguments[0]))
         else:
             self.tell(Kind.CALL_RESULT, None, f"a {kind_of(callee)}")
         self.stack.append(made)

@@ -109,6 +109,7 @@ class Kind(Enum):
     FRAME = "has an operation across the end of a frame, or a frame inside a frame"
     NON_ASCII = "has text that readers decode differently"
     COST = "makes its reader allocate far more than the file holds"
+    PERSISTENT = "asks its program for an object that is not in the file"
     BUFFER = "needs buffers that are not in the file"
 
 
@@ -140,6 +141,7 @@ class Pickle:
     operations: int
     broken: str | None  # why it could not be read further
     limited: bool = False  # it was the reader's own limit
+    nested: tuple[tuple[int, Value], ...] = ()  # files of torch inside, as bytes, and where they would be loaded
 
 
 MOST_WALKED: Final = 2_000_000

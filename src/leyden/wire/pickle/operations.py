@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from leyden.errors import FormatError
 from leyden.wire.pickle.digits import integer, number, place
+from leyden.wire.pickle.effects import built, hashed, is_instance, persistent
 from leyden.wire.pickle.machine import Machine
-from leyden.wire.pickle.nodes import Dict, Global, Kind, Object, Persistent, Set, Span, Unknown, Value, kind_of
+from leyden.wire.pickle.nodes import Dict, Global, Kind, Object, Set, Span, Unknown, Value, kind_of
 from leyden.wire.pickle.table import takes_items, takes_pairs
+from leyden.wire.pickle.texts import unescaped
 
 Operation: TypeAlias = Callable[[Machine], None]
 
 STOP: Final = ord(".")
 NEWEST_PROTOCOL: Final = 5
 LONGEST_COPY: Final = 1 << 16  # bytes and texts beyond are only pointed at
-_ESCAPE = re.compile(rb"\\(\n|[0-7]{1,3}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
-_ESCAPES = {b"\n": b"", b"\\": b"\\", b"'": b"'", b'"': b'"', b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n",
-            b"r": b"\r", b"t": b"\t", b"v": b"\v"}  # fmt: skip
 
 
 def _proto(m: Machine) -> None:
@@ -131,25 +129,11 @@ def _binfloat(m: Machine) -> None:
 # Bytes and texts ------------------------------------------------------------------------------------------------------
 
 
-def _unescaped(text: bytes) -> bytes:
-    def plain(match: re.Match[bytes]) -> bytes:
-        escape = match[1]
-        if escape[:1].isdigit():
-            return bytes([int(escape, 8) & 0xFF])
-        if escape[:1] == b"x":
-            if len(escape) != 3:
-                raise FormatError("STRING has an escape that is not complete")
-            return bytes([int(escape[1:], 16)])
-        return _ESCAPES.get(escape, match[0])
-
-    return _ESCAPE.sub(plain, text)
-
-
 def _string(m: Machine) -> None:
     text = m.line()
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
         raise FormatError("STRING without quotes around its text")
-    content = _unescaped(text[1:-1])
+    content = unescaped(text[1:-1])
     if not content.isascii():
         m.tell(Kind.NON_ASCII, None, "a text of Python 2 with bytes beyond ASCII")
     _narrow(m, content)
@@ -264,7 +248,9 @@ def _empty_dict(m: Machine) -> None:
 
 
 def _dict(m: Machine) -> None:
-    m.stack.append(Dict(_even(m, m.pop_mark())))
+    pairs = _even(m, m.pop_mark())
+    hashed(m, pairs[::2])
+    m.stack.append(Dict(pairs))
 
 
 def _even(m: Machine, pairs: list[Value]) -> list[Value]:
@@ -278,7 +264,9 @@ def _empty_set(m: Machine) -> None:
 
 
 def _frozenset(m: Machine) -> None:
-    m.stack.append(Set(m.pop_mark(), frozen=True))
+    values = m.pop_mark()
+    hashed(m, values)
+    m.stack.append(Set(values, frozen=True))
 
 
 def _extend(m: Machine, values: list[Value]) -> None:
@@ -288,7 +276,7 @@ def _extend(m: Machine, values: list[Value]) -> None:
     if type(target) is list:
         target.extend(values)
     elif isinstance(target, Object):
-        if not takes_items(target):
+        if not (takes_items(target) or is_instance(m, target)):
             m.tell(Kind.MUTATION, _name(target.callee), f"{m.what()} on a {kind_of(target)}")
         if target.items is None:
             target.items = []
@@ -309,6 +297,7 @@ def _additems(m: Machine) -> None:
     values = m.pop_mark()
     target = m.top()
     if isinstance(target, Set):
+        hashed(m, values)
         target.items.extend(values)
     else:
         _extend(m, values)
@@ -318,10 +307,11 @@ def _assign(m: Machine, pairs: list[Value]) -> None:
     target = m.top()
     if not _even(m, pairs):
         return
+    hashed(m, pairs[::2])
     if isinstance(target, Dict):
         target.pairs.extend(pairs)
     elif isinstance(target, Object):
-        if not takes_pairs(target):
+        if not (takes_pairs(target) or is_instance(m, target)):
             m.tell(Kind.MUTATION, _name(target.callee), f"{m.what()} on a {kind_of(target)}")
         if target.pairs is None:
             target.pairs = []
@@ -454,6 +444,7 @@ def _build(m: Machine) -> None:
     if not isinstance(target, Object):
         m.tell(Kind.MUTATION, _name(target), f"BUILD on a {kind_of(target)}")
         return
+    built(m, target, state)
     target.state = state
     if m.inline is not None and (after := m.inline(target, m.at)) is not None:
         m.at = after
@@ -461,11 +452,11 @@ def _build(m: Machine) -> None:
 
 
 def _persid(m: Machine) -> None:
-    m.stack.append(Persistent(m.line().decode("ascii", "backslashreplace")))
+    m.stack.append(persistent(m, m.line().decode("ascii", "backslashreplace")))
 
 
 def _binpersid(m: Machine) -> None:
-    m.stack.append(Persistent(m.pop()))
+    m.stack.append(persistent(m, m.pop()))
 
 
 _OPERATIONS: Mapping[int, Operation] = {

@@ -30,6 +30,10 @@ _TENSORS = (
     "ShortTensor"
 )
 _MULTIARRAY = "_reconstruct scalar"
+_TYPING = (
+    "Any Callable ClassVar Collection DefaultDict Deque Dict Final FrozenSet Generic Hashable Iterable Iterator List "
+    "Literal Mapping MutableMapping NoReturn Optional Sequence Set Sized Tuple Type Union"
+)
 _NUMBERS = (
     "bool bool_ byte bytes_ cdouble clongdouble complex128 complex64 csingle datetime64 double float16 float32 float64 "
     "half int16 int32 int64 int8 intc intp long longdouble longlong object_ short single str_ timedelta64 ubyte uint "
@@ -53,9 +57,12 @@ _DCP = (
 )
 
 _MODULES: Mapping[str, str] = {
-    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple getattr",
+    "builtins": "Ellipsis NotImplemented bool bytearray bytes complex dict float frozenset int list object range set "
+    "slice str tuple getattr",
     "_codecs": "encode",
     "copyreg": "_reconstructor",
+    "_operator": "getitem",
+    "typing": _TYPING,
     "collections": "Counter OrderedDict defaultdict deque",
     "argparse": "Namespace",
     "types": "SimpleNamespace",
@@ -83,6 +90,7 @@ _MODULES: Mapping[str, str] = {
     "torch.distributed.checkpoint._extension": "ZStandard",
     "numpy": f"ndarray dtype {_NUMBERS}",
     "numpy.dtypes": _NUMPY_DTYPES,
+    **dict.fromkeys(("numpy.core.records", "numpy._core.records", "numpy.rec"), "recarray record"),
     "numpy.core.multiarray": _MULTIARRAY,
     "numpy._core.multiarray": _MULTIARRAY,
     "numpy.core._internal": "_reconstruct",
@@ -104,6 +112,8 @@ _MODULES: Mapping[str, str] = {
     "scipy.sparse.csc": "csc_matrix",
     "scipy.sparse.coo": "coo_matrix",
     "joblib.numpy_pickle": "NumpyArrayWrapper",
+    "torchmetrics.metric": "jit_distributed_available",
+    "torchmetrics.utilities.data": "dim_zero_cat dim_zero_max dim_zero_mean dim_zero_min dim_zero_sum",
     "lightning.fabric.utilities.data": "AttributeDict",
     "lightning_fabric.utilities.data": "AttributeDict",
     "lightning.pytorch.utilities.parsing": "AttributeDict",
@@ -125,9 +135,11 @@ _DICTS = {
     ("builtins", "dict"),
     *((module, "AttributeDict") for module, names in _MODULES.items() if names == "AttributeDict"),
 }
+_TYPES = {("typing", name) for name in _TYPING.split()}
 _REBUILDERS = {("torch._utils", name) for name in _REBUILD.split()}
 _CODECS = {"latin1", "latin-1", "utf-8", "utf8", "ascii"}
 LARGEST_FILL: Final = 1 << 20
+FROM_BYTES: Final[Name] = ("torch.storage", "_load_from_bytes")
 
 
 def is_harmless(name: Name) -> bool:
@@ -205,6 +217,11 @@ def _iterable(arguments: tuple[Value, ...]) -> bool:
     return len(arguments) <= 1 and all(not isinstance(a, Object) or not a.calls("builtins", "range") for a in arguments)
 
 
+def _filled(arguments: tuple[Value, ...]) -> bool:
+    """A container, and the most that it may hold."""
+    return len(arguments) <= 2 and _iterable(arguments[:1])
+
+
 def _factory(arguments: tuple[Value, ...]) -> bool:
     return not arguments or arguments[0] is None or _is_name(arguments[0], _FACTORIES)
 
@@ -243,8 +260,32 @@ def _typed(arguments: tuple[Value, ...]) -> bool:
 
 
 def _tensor_from_bytes(arguments: tuple[Value, ...]) -> bool:
-    """A whole torch file as bytes: it would be loaded, and is not looked at here."""
-    return False
+    """A whole torch file as bytes, as pickle writes tensors: whoever judges the pickle looks at it too."""
+    return len(arguments) == 1 and (type(arguments[0]) is bytes or (isinstance(arguments[0], Span)))
+
+
+def _alias(arguments: tuple[Value, ...]) -> bool:
+    """A type with parameters, such as ``Dict[str, int]``."""
+    if len(arguments) != 2:
+        return False
+    of = arguments[0]
+    return (isinstance(of, Object) and of.calls("_operator", "getitem")) or _is_name(of, _TYPES)
+
+
+def _no_length(arguments: tuple[Value, ...]) -> bool:
+    """No number that would be allocated, alone or as a shape."""
+    return not any(_is_length(part) for a in arguments for part in (a if type(a) in (tuple, list) else (a,)))
+
+
+def _is_length(value: Value) -> bool:
+    if isinstance(value, Object) and value.calls("torch", "Size"):
+        return True
+    return type(value) is int and value > LARGEST_FILL
+
+
+def _ratio(arguments: tuple[Value, ...]) -> bool:
+    """Numbers, or a text without an exponent, which would be written out."""
+    return all(type(a) is not str or (len(a) <= 200 and "e" not in a.casefold()) for a in arguments)
 
 
 def _parameter(arguments: tuple[Value, ...]) -> bool:
@@ -267,6 +308,16 @@ def _contents(arguments: tuple[Value, ...]) -> bool:
 
 
 _CHECKS: Mapping[Name, Callable[[tuple[Value, ...]], bool]] = {
+    **{(module, name): _no_length for module, name in HARMLESS if name.endswith(("Storage", "Tensor"))},
+    ("numpy", "ndarray"): _no_length,
+    **{(module, name): _no_length for module, name in HARMLESS if name == "recarray"},
+    ("torch.nn.parameter", "UninitializedParameter"): _no_length,
+    ("torch.nn.parameter", "UninitializedBuffer"): _no_length,
+    ("torch", "Size"): _iterable,
+    ("collections", "deque"): _filled,
+    ("collections", "Counter"): _iterable,
+    ("fractions", "Fraction"): _ratio,
+    ("_operator", "getitem"): _alias,
     ("_codecs", "encode"): _codec,
     ("builtins", "bytearray"): _fill,
     ("builtins", "bytes"): _fill,
@@ -284,7 +335,7 @@ _CHECKS: Mapping[Name, Callable[[tuple[Value, ...]], bool]] = {
     ("torch._utils", "_rebuild_parameter"): _parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
     ("torch._tensor", "_rebuild_from_type_v2"): _typed,
-    ("torch.storage", "_load_from_bytes"): _tensor_from_bytes,
+    FROM_BYTES: _tensor_from_bytes,
     ("numpy.core._internal", "_reconstruct"): _dimensions,
     ("numpy.core.multiarray", "_reconstruct"): _dimensions,
     ("numpy._core.multiarray", "_reconstruct"): _dimensions,
