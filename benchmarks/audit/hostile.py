@@ -11,6 +11,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from benchmarks.audit import hostile_files, hostile_pickles
+from benchmarks.audit.hostile_pickles import SHOP, SYSTEM
 from benchmarks.audit.making import (
     HARMLESS,
     STORAGE,
@@ -102,8 +104,6 @@ UNLISTED: tuple[Call, ...] = (
     ("site", "addsitedir", "leyden"),
 )
 WAYS: tuple[How, ...] = ("global", "stack", "inst", "obj", "newobj", "newobj_ex", "memo", "none")
-SYSTEM = LISTED[0]
-SHOP: Call = ("shop.checkout", "buy", "leyden")
 FEW: tuple[Call, ...] = (SYSTEM, LISTED[5], UNLISTED[0], SHOP)
 PICKLE_NAMES = ("model.pkl", "model.pt", "pytorch_model.bin", "last.ckpt", "model", "model.joblib", "weights.dat")
 
@@ -540,4 +540,6 @@ TECHNIQUES = {
     "storages": storages,
     "whole objects": objects,
     "safetensors": bad_safetensors,
+    **hostile_pickles.TECHNIQUES,
+    **hostile_files.TECHNIQUES,
 }

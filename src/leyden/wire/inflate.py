@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, final
 
 from leyden.errors import FormatError
 
@@ -13,30 +14,48 @@ _STEP: Final = 1 << 20
 _IN: Final = 1 << 16
 
 
-def inflate(
-    data: memoryview, take: Callable[[int], None], window: int = RAW, most: int | None = None
-) -> tuple[bytearray, int]:
-    """What a deflated stream holds, or its first ``most`` bytes; and the number of bytes after it.
+@final
+@dataclass(slots=True)
+class Unpacked:
+    """What came out of a compressed file. What came before damage is there too: a reader runs it before it fails."""
+
+    content: bytearray = field(default_factory=bytearray)
+    rest: int = 0  # bytes after the compressed data
+    problem: str = ""  # why there is no more
+
+
+def unpack(data: memoryview, take: Callable[[int], None], window: int = RAW, most: int | None = None) -> Unpacked:
+    """What a deflated stream holds, or its first ``most`` bytes.
 
     ``take`` is told of each piece before the next one is made, and raises where they are too many.
     """
     machine = zlib.decompressobj(window)
-    content = bytearray()
+    unpacked = Unpacked()
     at = 0
     pending = b""
     try:
-        while not machine.eof and (most is None or len(content) < most):
+        while not machine.eof and (most is None or len(unpacked.content) < most):
             if not pending:
                 pending = bytes(data[at : at + _IN])
                 at += len(pending)
-            part = machine.decompress(pending, min(_STEP, most - len(content)) if most else _STEP)
+            part = machine.decompress(pending, min(_STEP, most - len(unpacked.content)) if most else _STEP)
             pending = machine.unconsumed_tail
             if not part and not pending and at >= len(data):
                 break
             take(len(part))
-            content += part
+            unpacked.content += part
     except zlib.error as error:
-        raise FormatError(f"compressed data is damaged: {error}") from None
+        unpacked.problem = f"compressed data is damaged: {error}"
+        return unpacked
     if most is None and not machine.eof:
-        raise FormatError("compressed data ends too early")
-    return content, len(machine.unused_data) + max(0, len(data) - at)
+        unpacked.problem = "compressed data ends too early"
+    unpacked.rest = len(machine.unused_data) + max(0, len(data) - at)
+    return unpacked
+
+
+def inflate(data: memoryview, take: Callable[[int], None]) -> bytearray:
+    """What a whole deflated stream holds; FormatError where it is damaged or cut short."""
+    unpacked = unpack(data, take)
+    if unpacked.problem:
+        raise FormatError(unpacked.problem)
+    return unpacked.content

@@ -27,7 +27,8 @@ ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
 _DESCRIBED: Final = 0x8  # sizes and checksum follow the data
 _USUAL_FLAGS: Final = 0x8 | 0x800 | 0x6  # described, UTF-8, and how hard it was compressed
 _DIRECTORY: Final = 0x10  # an attribute of DOS
-_USUAL_METHODS: Final = {0, 8}
+_UNIX: Final = 3
+_SYMLINK: Final = 0o12
 
 
 @final
@@ -43,6 +44,7 @@ class Member:
     size: int  # bytes when unpacked
     header: int  # where its local header begins
     start: int = 0  # where its data begins
+    link: bool = False  # a symbolic link, for programs of Unix
 
 
 @final
@@ -76,6 +78,18 @@ def end_of(data: memoryview) -> int | None:
     start = max(0, len(data) - _END_SIZE - _LONGEST_COMMENT)
     at = bytes(data[start:]).rfind(END, 0, max(0, len(data) - start - _END_SIZE + len(END)))
     return None if at < 0 else start + at
+
+
+def ends_as_archive(data: memoryview) -> bool:
+    """Whether an archive ends this file, whatever it begins with: its directory lies where the end record says."""
+    at = end_of(data)
+    if at is None:
+        return False
+    size = int.from_bytes(data[at + 12 : at + 16], "little")
+    here = at
+    if at >= 76 and bytes(data[at - 20 : at - 16]) == _LOCATOR and bytes(data[at - 76 : at - 72]) == _END64:
+        here, size = at - 76, int.from_bytes(data[at - 36 : at - 28], "little")
+    return at + _END_SIZE == len(data) or (0 < size <= here and bytes(data[here - size : here - size + 4]) == CENTRAL)
 
 
 def parse(data: memoryview, end_record: int) -> Archive:
@@ -152,6 +166,7 @@ def _directory(data: memoryview, archive: Archive, at: int, size: int, count: in
         name = bytes(data[at + 46 : at + 46 + name_size])
         extra = bytes(data[at + 46 + name_size : at + 46 + name_size + extra_size])
         member = Member(_name(name, flags), method, flags, crc, packed, unpacked, header)
+        member.link = made >> 8 == _UNIX and attributes >> 28 == _SYMLINK
         _widen(member, extra)
         if comment_size:
             archive.odd(at, f"member {member.name[:80]!r} has a comment")

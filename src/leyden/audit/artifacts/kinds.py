@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from leyden.audit.artifacts import onnx
+from leyden.audit.artifacts import hdf5, onnx
 from leyden.audit.finding import File
 from leyden.wire import zip_parts
 from leyden.wire.safetensors import LARGEST_HEADER
@@ -24,6 +25,7 @@ class Kind(Enum):
     BZIP2 = "bzip2"
     XZ = "xz"
     ZLIB = "zlib"
+    ZFILE = "zlib of joblib before 0.10"
     NPY = "numpy array"
     HDF5 = "HDF5"
     SAFETENSORS = "safetensors"
@@ -32,9 +34,15 @@ class Kind(Enum):
     RAR = "rar archive"
     ZSTD = "zstd"
     LZ4 = "lz4"
+    LZIP = "lzip"
+    LZO = "lzop"
+    SNAPPY = "snappy"
+    COMPRESS = "compress"
+    CABINET = "cabinet archive"
     NATIVE = "native code"
 
 
+_DOCUMENT: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of older office programs: others' files lie in it as they are
 _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"PK\x03\x04", Kind.ZIP),
     (b"PK\x05\x06", Kind.ZIP),
@@ -46,17 +54,40 @@ _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"7z\xbc\xaf\x27\x1c", Kind.SEVEN_ZIP),
     (b"Rar!\x1a\x07", Kind.RAR),
     (b"\x28\xb5\x2f\xfd", Kind.ZSTD),
+    *((bytes([number]) + b"\x2a\x4d\x18", Kind.ZSTD) for number in range(0x50, 0x60)),  # a frame to be skipped first
     (b"\x04\x22\x4d\x18", Kind.LZ4),
+    (b"\x02\x21\x4c\x18", Kind.LZ4),
+    (b"LZIP\x01", Kind.LZIP),
+    (b"\x89LZO\x00\r\n\x1a\n", Kind.LZO),
+    (b"\xff\x06\x00\x00sNaPpY", Kind.SNAPPY),
+    (b"\x1f\x9d\x90", Kind.COMPRESS),
+    (b"MSCF\x00\x00\x00\x00", Kind.CABINET),
+    (b"ZF0x", Kind.ZFILE),
     (b"\x7fELF", Kind.NATIVE),
-    (b"\xcf\xfa\xed\xfe", Kind.NATIVE),
-    (b"\xca\xfe\xba\xbe\x00\x00\x00\x02", Kind.NATIVE),
+    *(
+        (magic, Kind.NATIVE)
+        for word in (0xFEEDFACE, 0xFEEDFACF)
+        for magic in (word.to_bytes(4, "big"), word.to_bytes(4, "little"))
+    ),
+    *(
+        (b"\xca\xfe\xba" + last + bytes([0, 0, 0, count]), Kind.NATIVE)
+        for last in (b"\xbe", b"\xbf")
+        for count in range(1, 20)
+    ),
 )
-_ZLIB: Final = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-_LZMA: Final = b"\x5d\x00\x00"
 
 PICKLES: Final = frozenset((".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".cloudpickle"))
 TORCH: Final = frozenset((".pt", ".pth", ".ckpt", ".pt2", ".ptl", ".mar", ".distcp"))
-LOOSE: Final = frozenset((".sav", ".bin", ".model", ".dat", ".data", ".z", ".tar", ".t7", ".weights", ".metadata"))
+LOOSE: Final = frozenset(
+    (".sav", ".bin", ".model", ".dat", ".data", ".z", ".tar", ".t7", ".weights", ".metadata", ".lzma", ".zlib")
+)
+# Formats of models that there is no reader for.
+UNREAD: Final = frozenset((".ggml", ".tflite", ".mlmodel", ".caffemodel", ".pb"))
+# Archives, and compressed files, whatever is in them.
+PACKED: Final = frozenset((
+    ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".lzma", ".7z", ".rar", ".zst", ".lz4", ".lz", ".lzo", ".cab",
+    ".arj",
+))  # fmt: skip
 # What a name promises; a pickle under one of these names is there to pass for something else.
 PROMISES: Final[Mapping[str, frozenset[Kind]]] = {
     ".safetensors": frozenset((Kind.SAFETENSORS,)),
@@ -83,7 +114,7 @@ def suffix(name: str) -> str:
 
 def is_model_name(name: str) -> bool:
     """Whether programs that load models would load a file of this name."""
-    return (end := suffix(name)) in PICKLES or end in TORCH or end in PROMISES
+    return (end := suffix(name)) in PICKLES or end in TORCH or end in PROMISES or end in UNREAD
 
 
 def may_be_pickle(name: str) -> bool:
@@ -103,13 +134,13 @@ def identify(head: bytes, size: int, name: str) -> Kind | None:
             return kind
     if len(head) >= 2 and head[0] == 0x80 and 1 <= head[1] <= 5:
         return Kind.PICKLE
-    if head[:2] == b"MZ" and b"PE\0\0" in head:
+    if is_windows_program(head, size):
         return Kind.NATIVE
     if is_tar(head):
         return Kind.TAR
-    if head[:2] in _ZLIB and may_be_pickle(name):
+    if is_zlib(head, expected=may_be_pickle(name)):
         return Kind.ZLIB
-    if head[:3] == _LZMA and may_be_pickle(name):
+    if may_be_pickle(name) and is_lzma(head):
         return Kind.XZ
     if size >= 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= min(size, LARGEST_HEADER):
         return Kind.SAFETENSORS
@@ -121,20 +152,63 @@ def identify_file(file: File) -> Kind | None:
     kind = identify(bytes(file.data[:HEAD]), len(file.data), file.name)
     if kind is None and onnx.looks_like_model(file.data):
         return Kind.ONNX
-    if kind is None and zip_parts.end_of(file.data) == len(file.data) - 22 and len(file.data) > 22:
+    if kind is None and bytes(file.data[: len(_DOCUMENT)]) != _DOCUMENT and zip_parts.ends_as_archive(file.data):
         return Kind.ZIP  # with something before it
+    if kind is None and hdf5.start_of(file.data) is not None:
+        return Kind.HDF5
     return kind
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether the first header of a tar archive stands here: its checksum is right."""
-    if len(head) < 512 or not head[0]:
+    """Whether the first header of a tar archive stands here: its checksum is right, as Python's tarfile reads it."""
+    if len(head) < 512 or not (head[0] or head[345]):  # a name, or the beginning of one
         return False
-    digits = head[148:156].strip(b" \0")
-    if not digits or not digits.isdigit() or len(digits) > 7:
+    wanted = tar_number(head[148:156])
+    if wanted is None or not 0 < wanted < 512 * 256:
+        return False
+    block = head[:148] + b" " * 8 + head[156:512]
+    # Old archivers took bytes for signed.
+    return wanted in (sum(block), sum(block) - 256 * sum(byte > 127 for byte in block))
+
+
+def tar_number(field: bytes) -> int | None:
+    """A number of a tar header, or None where there is none. What Python's ``int`` takes is a number to tarfile."""
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big") - (256 ** (len(field) - 1) if field[0] == 0xFF else 0)
+    digits = field.partition(b"\0")[0].strip()
+    try:
+        return int(digits or b"0", 8)
+    except ValueError:
+        return None
+
+
+def is_zlib(head: bytes, *, expected: bool) -> bool:
+    """Whether a zlib stream begins here. Its two bytes say little, so without a name for it they must be usual ones."""
+    if len(head) < 8 or head[0] & 0x0F != 8 or head[0] >> 4 > 7 or (head[0] << 8 | head[1]) % 31 or head[1] & 0x20:
+        return False
+    if expected:
+        return True
+    if head[0] != 0x78:
         return False
     try:
-        wanted = int(digits, 8)
-    except ValueError:
+        return bool(zlib.decompressobj().decompress(head, 16))
+    except zlib.error:
         return False
-    return sum(head[:148]) + sum(head[156:512]) + 8 * ord(" ") == wanted
+
+
+def is_lzma(head: bytes) -> bool:
+    """Whether a stream of lzma's first format begins here: what liblzma asks of its properties and its two sizes."""
+    if len(head) < 14 or head[0] >= 225 or head[13]:
+        return False
+    window, size = int.from_bytes(head[1:5], "little"), int.from_bytes(head[5:13], "little")
+    if window != 0xFFFFFFFF and (window == 0 or window & (window - 1) not in (0, 1 << window.bit_length() >> 2)):
+        return False
+    return size == (1 << 64) - 1 or 0 < size < 1 << 38
+
+
+def is_windows_program(head: bytes, size: int) -> bool:
+    """Whether a program or library of Windows begins here."""
+    if head[:2] != b"MZ" or len(head) < 64:
+        return False
+    at = int.from_bytes(head[60:64], "little")
+    return b"PE\0\0" in head or len(head) < at + 4 <= size

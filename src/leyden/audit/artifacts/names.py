@@ -155,6 +155,21 @@ DANGEROUS_NAMES: Final = frozenset(
 )
 _WORDS = ("exec", "eval", "system", "popen", "spawn", "import_module", "__import__", "getattr", "compile", "run_cmd")
 
+# Functions that only the pickles of these objects call, to put them together.
+OBJECT_HELPERS: Final = frozenset(
+    {
+        ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"),
+        ("pandas._libs.internals", "_unpickle_block"),
+        ("pandas._libs.tslibs.offsets", "_offset_from_kwargs"),
+        ("pandas._libs.tslibs.timestamps", "_unpickle_timestamp"),
+        ("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle"),
+        ("pandas.core.indexes.base", "_new_Index"),
+        ("pandas.core.indexes.datetimes", "_new_DatetimeIndex"),
+        ("pandas.core.indexes.period", "_new_PeriodIndex"),
+        ("sklearn.tree._tree", "__pyx_unpickle_Tree"),
+    }
+)
+
 # Packages whose whole objects people pickle as models. They load only where loading may run code.
 OBJECT_PACKAGES: Final = frozenset(
     [

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.artifacts.pickles import judge, read_pickle
+from leyden.audit.artifacts.pickles import read_pickle
+from leyden.audit.artifacts.streams import examine
 from leyden.audit.finding import Artifact, File, Record, Severity
 from leyden.audit.rules.artifacts import OBJECT_ARRAY, TRAILING
 from leyden.audit.rules.engine import DAMAGED
@@ -32,7 +33,7 @@ def read_npy(file: File) -> Iterator[Record]:
     yield Artifact(file.place, "npy", len(file.data), tensors=1, parameters=count, dtypes=(str(descr)[:80],))
     if objects:
         pickle = read_pickle(file, start)
-        findings = list(judge(file, pickle))
+        findings = list(examine(file, pickle))
         message = "Its elements are Python objects, which are in it as a pickle."
         # numpy.load refuses it unless it is told otherwise, and then nothing happens that harms.
         severity = None if findings else Severity.INFO

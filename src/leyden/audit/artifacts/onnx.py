@@ -24,23 +24,27 @@ _FIELDS: Final[Mapping[str, Mapping[int, str]]] = {
     "External": {},
 }
 _MODEL_FIELDS: Final = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26))
+_MODEL_NUMBERS: Final = frozenset((1, 5))  # those of them that are numbers, and not texts or messages
+_FIRST: Final = frozenset(
+    (field << 3 | (0 if field in (1, 5) else 2)) & 0x7F | (0x80 if field > 15 else 0) for field in _MODEL_FIELDS
+)
 MOST_FIELDS: Final = 3_000_000
 _DEEPEST: Final = 100
 
 
 def looks_like_model(data: memoryview) -> bool:
-    """Whether the fields of a ModelProto fill the data: a version first, and a graph."""
-    if len(data) < 8 or data[0] != 0x08 or not 1 <= data[1] <= 20:
+    """Whether the fields of a ModelProto fill the data, in any order: a version and a graph are among them."""
+    if len(data) < 8 or data[0] not in _FIRST:
         return False
     numbers: set[int] = set()
     try:
-        for number, _, _ in _fields(data, 0, len(data)):
-            if number not in _MODEL_FIELDS or len(numbers) > 5_000:
+        for count, (number, _, end) in enumerate(_fields(data, 0, len(data))):
+            if number not in _MODEL_FIELDS or (number in _MODEL_NUMBERS) != (end < 0) or count > MOST_FIELDS:
                 return False
             numbers.add(number)
     except FormatError:
         return False
-    return 7 in numbers
+    return {1, 7} <= numbers
 
 
 def read_onnx(file: File) -> Iterator[Record]:

@@ -33,6 +33,7 @@ _RULES: Final[dict[Kind, Rule]] = {
     Kind.CALL_RESULT: HIDDEN_NAME,
     Kind.COMPUTED: HIDDEN_NAME,
     Kind.EXTENSION: HIDDEN_NAME,
+    Kind.PERSISTENT: HIDDEN_NAME,
     Kind.ARGUMENTS: ARGUMENTS,
     Kind.MUTATION: MUTATES,
     Kind.FRAME: AMBIGUOUS,
@@ -87,7 +88,7 @@ def _judge_names(file: File, pickle: Pickle) -> Iterator[Finding]:
         if names.is_dangerous(event.name):
             message = f"Loading it {verb} {dotted(event.name)}."
             yield RUNS_CODE.at(place, message, snippet=snippet, key=_key(file, pickle, event))
-        elif names.is_object(event.name):
+        elif names.is_object(event.name) or event.name in names.OBJECT_HELPERS:
             objects.append(event)
         elif (unknown := unknown + 1) <= MOST_NAMES:
             message = f"Loading it {verb} {dotted(event.name)}, which is not on the list of harmless names."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from leyden.audit.artifacts import kinds, unpack
 from leyden.audit.artifacts.hdf5 import read_hdf5
+from leyden.audit.artifacts.index import read_index
 from leyden.audit.artifacts.kinds import Kind, identify_file, is_data_name, is_model_name, may_be_pickle, suffix
 from leyden.audit.artifacts.numpy_files import read_npy
 from leyden.audit.artifacts.onnx import read_onnx
@@ -14,19 +16,23 @@ from leyden.audit.artifacts.streams import maybe_pickle, read_pickles
 from leyden.audit.artifacts.tars import read_tar
 from leyden.audit.artifacts.tensors import read_safetensors
 from leyden.audit.artifacts.zips import read_zip
-from leyden.audit.finding import File, LimitError, Record, Source
+from leyden.audit.finding import File, Record, Source
 from leyden.audit.rules.artifacts import ARTIFACTS, MISLABELLED, OPAQUE, TRAILING, UNKNOWN_FORMAT
 from leyden.audit.rules.engine import DAMAGED
-from leyden.errors import FormatError
+from leyden.wire.inflate import Unpacked
 from leyden.wire.zip_parts import end_of
 
 _LARGEST_TEXT: Final = 1 << 20
-_UNPACKERS: Final[dict[Kind, Callable[[File], tuple[bytes, int]]]] = {
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x80-\x9f]")
+_ZFILE_HEADER: Final = 21  # "ZF", and the size as text; Python 2 wrote one space more
+_UNPACKERS: Final[dict[Kind, Callable[[File], Unpacked]]] = {
     Kind.GZIP: lambda file: unpack.ungzip(file.data, file.budget),
     Kind.ZLIB: lambda file: unpack.unzlib(file.data, file.budget),
-    Kind.BZIP2: lambda file: (unpack.unbzip2(file.data, file.budget), 0),
-    Kind.XZ: lambda file: (unpack.unxz(file.data, file.budget), 0),
+    Kind.ZFILE: lambda file: unpack.unzlib(_after_size(file.data), file.budget),
+    Kind.BZIP2: lambda file: unpack.unbzip2(file.data, file.budget),
+    Kind.XZ: lambda file: unpack.unxz(file.data, file.budget),
 }
+_CERTAIN: Final = frozenset((Kind.GZIP, Kind.XZ, Kind.BZIP2))  # by their first bytes alone
 
 
 def read_artifact(file: File) -> Iterator[Record]:
@@ -50,9 +56,19 @@ def read_artifact(file: File) -> Iterator[Record]:
             yield from read_safetensors(file)
         case Kind.ONNX:
             yield from read_onnx(file)
-        case Kind.GZIP | Kind.BZIP2 | Kind.XZ | Kind.ZLIB:
+        case Kind.GZIP | Kind.BZIP2 | Kind.XZ | Kind.ZLIB | Kind.ZFILE:
             yield from _read_compressed(file, kind)
-        case Kind.SEVEN_ZIP | Kind.RAR | Kind.ZSTD | Kind.LZ4:
+        case (
+            Kind.SEVEN_ZIP
+            | Kind.RAR
+            | Kind.ZSTD
+            | Kind.LZ4
+            | Kind.LZIP
+            | Kind.LZO
+            | Kind.SNAPPY
+            | Kind.COMPRESS
+            | Kind.CABINET
+        ):
             if not is_data_name(file.name):
                 yield OPAQUE.at(
                     file.place, f"It is a file of {kind.value}, which cannot be looked into.", key=kind.value
@@ -75,14 +91,20 @@ def _read_unknown(file: File) -> Iterator[Record]:
     if pickle is not None:
         yield from _mislabelled(file, Kind.PICKLE)
         yield from read_pickles(file, pickle)
-    elif is_model_name(file.name) and not _is_text(file.data):
-        message = f"It has {len(file.data):,} bytes of no format that is known."
-        yield UNKNOWN_FORMAT.at(file.place, message, key="unknown")
+    elif _is_text(file.data):
+        yield from read_index(file)
+    elif is_model_name(file.name):
+        kind = "GGUF" if bytes(file.data[:4]) == b"GGUF" else ""
+        what = f"a format that is not looked into ({kind})" if kind else "no format that is known"
+        yield UNKNOWN_FORMAT.at(file.place, f"It has {len(file.data):,} bytes of {what}.", key=kind or "unknown")
+    elif suffix(file.name) in kinds.PACKED:
+        message = f"It is called {suffix(file.name)}, and its content is of no kind that can be unpacked."
+        yield OPAQUE.at(file.place, message, key="unknown")
 
 
 def _mislabelled(file: File, kind: Kind | None) -> Iterator[Record]:
-    """A name that promises a harmless format over a content that is unpickled or unpacked."""
-    if kind not in (Kind.PICKLE, Kind.ZIP, Kind.TAR):
+    """A name that promises a format over a content of another."""
+    if kind is None:
         return
     end = suffix(file.name)
     promised = kinds.PROMISES.get(end)
@@ -93,26 +115,31 @@ def _mislabelled(file: File, kind: Kind | None) -> Iterator[Record]:
 def _read_compressed(file: File, kind: Kind) -> Iterator[Record]:
     name = file.name
     bare = name[: -len(suffix(name))] if suffix(name) in (".gz", ".bz2", ".xz", ".z", ".lzma", ".zlib") else name
-    try:
-        content, rest = _UNPACKERS[kind](file)
-    except LimitError:
-        raise
-    except FormatError as error:
-        if is_model_name(name) or may_be_pickle(name) or suffix(name) in (".gz", ".bz2", ".xz", ".tgz"):
-            yield DAMAGED.at(file.place, f"It cannot be unpacked: {error}.", key=kind.value)
-        return
-    yield from read_artifact(file.member(bare or kind.value, content))
-    if rest:
-        yield TRAILING.at(file.place, f"{rest:,} bytes follow the compressed data.", key="bytes")
+    unpacked = _UNPACKERS[kind](file)
+    if unpacked.content:
+        yield from read_artifact(file.member(bare or kind.value, memoryview(unpacked.content)))
+    model = is_model_name(name) or may_be_pickle(name) or suffix(name) in kinds.PACKED
+    if unpacked.problem and (model or kind in _CERTAIN):
+        yield DAMAGED.at(file.place, f"It cannot be unpacked to its end: {unpacked.problem}.", key=kind.value)
+    if unpacked.rest and (model or not unpacked.problem):
+        yield TRAILING.at(file.place, f"{unpacked.rest:,} bytes follow the compressed data.", key="bytes")
+
+
+def _after_size(data: memoryview) -> memoryview:
+    """The zlib stream of a file of joblib before 0.10."""
+    rest = data[_ZFILE_HEADER:]
+    return rest[1:] if bytes(rest[:1]) == b" " else rest
 
 
 def _is_text(data: memoryview) -> bool:
+    """Whether people could read it: pages and notes of large-file storage that stand where a model will be."""
     if len(data) > _LARGEST_TEXT:
         return False
     try:
-        return "\0" not in str(data, "utf-8")
+        text = str(data, "utf-8")
     except UnicodeDecodeError:
-        return False
+        text = str(data, "latin-1")
+    return _CONTROL.search(text) is None
 
 
 SOURCE: Final = Source("artifacts", read_artifact, ARTIFACTS)

@@ -12,17 +12,15 @@ from leyden.audit.artifacts.names import is_dangerous
 from leyden.audit.artifacts.pickles import judge, read_pickle
 from leyden.audit.finding import Artifact, File, Finding, Record, Severity
 from leyden.audit.rules.artifacts import STORAGE, TRAILING
-from leyden.wire.pickle.nodes import Kind, Pickle
+from leyden.wire.pickle.nodes import Kind, Pickle, Span
 from leyden.wire.pickle.storages import ELEMENT_BYTES, Storage, storages
 
 TORCH_MAGIC: Final = 0x1950A86A20F9469CFC6C
 MOST_PICKLES: Final = 10_000  # in a row
-LONGEST_TRIED: Final = 4 << 20  # bytes of a file without any sign of a pickle that are tried as one
 _LARGEST_INTEGER: Final = 8
 _IDENTIFIER = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*", re.ASCII)
-# What a text pickle that does something begins with.
-_BEGINNINGS: Final = frozenset(b"(c)]}NIJKLMFGSTUVXPBC\x80\x88\x89\x8a\x8b\x8c\x8d\x8f\x95\x82\x83\x84")
-_IMPORT: Final = re.compile(rb"[ci][A-Za-z_][\w.]*\r?\n[A-Za-z_][\w.]*\r?\n|\x93|[\x82-\x84]")
+# What a pickle without the first byte of newer protocols begins with.
+_BEGINNINGS: Final = frozenset(b"(c)]}NIJKLMFGSTUVXPBC\x80\x82\x83\x84\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96\x97")
 
 
 def read_pickles(file: File, first: Pickle | None = None) -> Iterator[Record]:
@@ -34,7 +32,7 @@ def read_pickles(file: File, first: Pickle | None = None) -> Iterator[Record]:
         return
     yield Artifact(file.place, "pickle", len(file.data), properties={"protocol": str(first.protocol)})
     for pickle in (first, *nested):
-        yield from judge(file, pickle)
+        yield from examine(file, pickle)
     if ("joblib.numpy_pickle", "NumpyArrayWrapper") in first.names:
         yield from _plain_reading(file, [first, *nested])
     yield from lightning.read_checkpoint(file, first.value)
@@ -42,12 +40,21 @@ def read_pickles(file: File, first: Pickle | None = None) -> Iterator[Record]:
         yield from _rest(file, first.stop)
 
 
+def examine(file: File, pickle: Pickle) -> Iterator[Finding]:
+    """What is wrong with a pickle of ``file``, and with the files of torch in it: it holds tensors as such."""
+    yield from judge(file, pickle)
+    for at, content in pickle.nested:
+        data = file.data[content.start : content.stop] if isinstance(content, Span) else content
+        member = file.member(f"tensor at byte {at:,}", data)
+        yield from (record for record in read_pickles(member) if isinstance(record, Finding))
+
+
 def _plain_reading(file: File, joblib: list[Pickle]) -> Iterator[Finding]:
     """What pickle.load would do with joblib's file: it takes the bytes of the arrays for operations."""
     plain = read_pickle(file)
     known = {event.name for pickle in joblib for event in pickle.events}
     if any(e.kind in (Kind.FETCH, Kind.EXTENSION, Kind.COMPUTED) and e.name not in known for e in plain.events):
-        yield from judge(file, plain)
+        yield from examine(file, plain)
 
 
 def _rest(file: File, stop: int) -> Iterator[Record]:
@@ -58,9 +65,11 @@ def _rest(file: File, stop: int) -> Iterator[Record]:
     start = stop
     while stop < end and number <= MOST_PICKLES:
         pickle = read_pickle(file, stop)
-        if pickle.broken is not None and not (pickle.names or pickle.events):
+        if pickle.broken is not None and not (
+            pickle.names or any(e.kind is not Kind.PERSISTENT for e in pickle.events)
+        ):
             break
-        findings += judge(file, pickle)
+        findings += examine(file, pickle)
         number += 1
         stop = pickle.stop
         if pickle.broken is not None:
@@ -83,27 +92,21 @@ def maybe_pickle(file: File, *, expected: bool) -> Pickle | None:
     ``expected``: its name says so. Otherwise it must import something under a name that can be one, and go on
     sensibly: lists of words begin like imports too.
     """
-    data = file.data
-    if not data or data[0] not in _BEGINNINGS:
+    if not begins_as_pickle(bytes(file.data[:1])):
         return None
-    if not expected and not promising(bytes(data[:4096])):
-        return None
-    limit = data if expected else data[:LONGEST_TRIED]
-    pickle = read_pickle(File(file.place, limit, file.budget))
+    pickle = read_pickle(file)
     if not all(_IDENTIFIER.fullmatch(module) and _IDENTIFIER.fullmatch(name) for module, name in pickle.names):
         return None
     if pickle.broken is None and (expected or pickle.names):
-        return read_pickle(file)
+        return pickle
     acts = any(event.kind in (Kind.CALL, Kind.EXTENSION) for event in pickle.events)
     bad = any(map(is_dangerous, pickle.names))
-    if acts or bad or (expected and (pickle.names or pickle.operations > 8)):
-        return read_pickle(file)
-    return None
+    return pickle if acts or bad or (expected and (pickle.names or pickle.operations > 8)) else None
 
 
-def promising(head: bytes) -> bool:
-    """Whether what begins so may be a pickle that imports something: an operation, a module and a name."""
-    return head[0] in _BEGINNINGS and _IMPORT.search(head) is not None
+def begins_as_pickle(head: bytes) -> bool:
+    """Whether what begins so may be a pickle of protocol 0 or 1: its first operation needs nothing before it."""
+    return head[:1] != b"" and head[0] in _BEGINNINGS
 
 
 # torch before 1.6 -----------------------------------------------------------------------------------------------------
@@ -112,11 +115,11 @@ def promising(head: bytes) -> bool:
 def _read_torch(file: File, magic: Pickle) -> Iterator[Record]:
     """Five pickles in a row: a magic number, the version, the system, the object, and the keys of the storages."""
     yield Artifact(file.place, "torch-legacy", len(file.data), framework="pytorch")
-    yield from judge(file, magic)
+    yield from examine(file, magic)
     parts = [magic]
     while len(parts) < 5:
         pickle = read_pickle(file, parts[-1].stop)
-        yield from judge(file, pickle)
+        yield from examine(file, pickle)
         if pickle.broken is not None:
             return
         parts.append(pickle)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from leyden.audit.artifacts import lightning, unpack
-from leyden.audit.artifacts.pickles import judge, read_pickle
+from leyden.audit.artifacts.pickles import read_pickle
+from leyden.audit.artifacts.streams import examine
 from leyden.audit.finding import File, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, STORAGE, TORCHSCRIPT, TRAILING
 from leyden.wire.pickle.nodes import Name
@@ -27,7 +28,8 @@ _SCRIPT_NAMES: Final = {
     "build_tensorlist",
     "restore_type_tag",
 }
-_FILES: Final = re.compile(rb"\b(?:torch|ops\.aten|aten)(?:\.|::)(?:save|from_file)\s*\(")
+_FILES: Final = re.compile(rb"\b(?:torch|ops\s*\.\s*aten|aten)\s*(?:\.|::)\s*(?:save|from_file)\b")
+_IGNORED: Final = re.compile(rb"#[^\n]*|\\(?=\n)")  # by the reader of TorchScript: comments, and the ends of lines
 
 
 @final
@@ -70,7 +72,6 @@ def read_model(file: File, model: Model, done: set[str]) -> Iterator[Record]:
         done.add(member.name)
     for member in model.code:
         yield from _read_code(file, member, script=model.script)
-        done.add(member.name)
 
 
 def judge_checksum(file: File, member: Member, content: memoryview) -> Iterator[Record]:
@@ -81,7 +82,7 @@ def judge_checksum(file: File, member: Member, content: memoryview) -> Iterator[
 
 def _read_pickle(file: File, opened: File, model: Model, done: set[str]) -> Iterator[Record]:
     pickle = read_pickle(opened, harmless=is_script_name if model.script else is_harmless)
-    yield from judge(opened, pickle)
+    yield from examine(opened, pickle)
     yield from lightning.read_checkpoint(opened, pickle.value)
     if pickle.broken is None and pickle.stop < len(opened.data):
         yield TRAILING.at(opened.place.at_byte(pickle.stop), "Bytes follow the end of the pickle.", key="bytes")
@@ -111,13 +112,20 @@ def is_script_name(name: Name) -> bool:
 
 
 def _read_code(file: File, member: Member, *, script: bool) -> Iterator[Record]:
-    if not script or not member.name.endswith(".py") or member.flags & ENCRYPTED or member.method not in (0, 8):
+    if (
+        not script
+        or not member.name.endswith(".py")
+        or member.start == 0
+        or member.flags & ENCRYPTED
+        or member.method not in (0, 8)
+    ):
         return
     packed = file.data[member.start : member.start + member.packed]
     content = bytes(packed) if member.method == 0 else unpack.inflate(packed, file.budget)
+    content = _IGNORED.sub(lambda ignored: b" " * len(ignored[0]), content)
     found = _FILES.search(content)
     if found is not None:
         line = content.count(b"\n", 0, found.start()) + 1
         snippet = content[found.start() : found.start() + 80].decode("utf-8", "replace")
-        message = f"Its program calls {found[0][:-1].decode().strip()}."
+        message = f"Its program calls {b''.join(found[0].split()).decode()}."
         yield TORCHSCRIPT.at(file.place.within(member.name).at_line(line), message, snippet=snippet, key=snippet)

@@ -9,11 +9,11 @@ from typing import Final, Protocol
 
 from leyden.audit.finding import Budget
 from leyden.errors import FormatError
-from leyden.wire.inflate import RAW
-from leyden.wire.inflate import inflate as inflate_within
+from leyden.wire.inflate import Unpacked, unpack
 
 _STEP: Final = 1 << 20
 _IN: Final = 1 << 16
+_XZ_MEMORY: Final = 256 << 20
 
 
 class _Machine(Protocol):
@@ -28,43 +28,49 @@ class _Machine(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-def inflate(data: memoryview, budget: Budget, most: int | None = None) -> bytes:
-    """What a deflated member of a zip archive holds, or its first ``most`` bytes."""
-    return _zlib(data, budget, RAW, most)[0]
+def inflate(data: memoryview, budget: Budget, most: int | None = None) -> bytearray:
+    """What a deflated member of a zip archive holds, or its first ``most`` bytes; FormatError where it is damaged."""
+    unpacked = unpack(data, budget.take, most=most)
+    if unpacked.problem and most is None:
+        raise FormatError(unpacked.problem)
+    return unpacked.content
 
 
-def unzlib(data: memoryview, budget: Budget) -> tuple[bytes, int]:
-    """What a zlib stream holds, and the bytes after it."""
-    return _zlib(data, budget, 15, None)
+def undeflate(data: memoryview, budget: Budget) -> Unpacked:
+    """What a deflated member of a zip archive holds."""
+    return unpack(data, budget.take)
 
 
-def ungzip(data: memoryview, budget: Budget) -> tuple[bytes, int]:
-    """What the members of a gzip file hold, one after another, and the number of bytes after them."""
-    parts = []
-    left = len(data)
-    while left and bytes(data[len(data) - left :][:2]) == b"\x1f\x8b":
-        part, left = _zlib(data[len(data) - left :], budget, 31, None)
-        parts.append(part)
-    return b"".join(parts), left
+def unzlib(data: memoryview, budget: Budget) -> Unpacked:
+    """What a zlib stream holds."""
+    return unpack(data, budget.take, 15)
 
 
-def _zlib(data: memoryview, budget: Budget, window: int, most: int | None) -> tuple[bytes, int]:
-    content, rest = inflate_within(data, budget.take, window, most)
-    return bytes(content), rest
+def ungzip(data: memoryview, budget: Budget) -> Unpacked:
+    """What the members of a gzip file hold, one after another; zeros may lie between them."""
+    whole = Unpacked()
+    rest = data
+    while bytes(rest[:2]) == b"\x1f\x8b" and not whole.problem:
+        part = unpack(rest, budget.take, 31)
+        whole.content += part.content
+        whole.problem = part.problem
+        rest = _padded(rest[len(rest) - part.rest :])
+    whole.rest = len(rest)
+    return whole
 
 
-def unbzip2(data: memoryview, budget: Budget) -> bytes:
+def unbzip2(data: memoryview, budget: Budget) -> Unpacked:
     """What the streams of a bzip2 file hold."""
     return _streams(data, budget, b"BZh", bz2.BZ2Decompressor)
 
 
-def unxz(data: memoryview, budget: Budget) -> bytes:
+def unxz(data: memoryview, budget: Budget) -> Unpacked:
     """What the streams of an xz or lzma file hold."""
-    return _streams(data, budget, bytes(data[:3]), lambda: lzma.LZMADecompressor(memlimit=256 << 20))
+    return _streams(data, budget, bytes(data[:3]), lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY))
 
 
-def _streams(data: memoryview, budget: Budget, magic: bytes, new: Callable[[], _Machine]) -> bytes:
-    parts: list[bytes] = []
+def _streams(data: memoryview, budget: Budget, magic: bytes, new: Callable[[], _Machine]) -> Unpacked:
+    unpacked = Unpacked()
     rest = data
     try:
         while bytes(rest[: len(magic)]) == magic and len(rest):
@@ -73,12 +79,20 @@ def _streams(data: memoryview, budget: Budget, magic: bytes, new: Callable[[], _
             while not machine.eof:
                 chunk = b"" if not machine.needs_input else bytes(rest[at : at + _IN])
                 if machine.needs_input and not chunk:
-                    raise FormatError("compressed data ends too early")
+                    unpacked.problem = "compressed data ends too early"
+                    return unpacked
                 at += len(chunk)
                 part = machine.decompress(chunk, _STEP)
                 budget.take(len(part))
-                parts.append(part)
-            rest = rest[at - len(machine.unused_data) :]
+                unpacked.content += part
+            rest = _padded(rest[at - len(machine.unused_data) :])
     except (OSError, lzma.LZMAError, EOFError) as error:
-        raise FormatError(f"compressed data is damaged: {error}") from None
-    return b"".join(parts)
+        unpacked.problem = f"compressed data is damaged: {error}"
+    unpacked.rest = len(rest)
+    return unpacked
+
+
+def _padded(rest: memoryview) -> memoryview:
+    """``rest`` without the zeros that it begins with."""
+    head = bytes(rest[:_IN])
+    return rest[len(head) - len(head.lstrip(b"\0")) :]

@@ -10,7 +10,7 @@ from leyden.audit.artifacts import torch_zip, unpack
 from leyden.audit.artifacts.keras import read_config
 from leyden.audit.artifacts.kinds import HEAD, Kind, identify, is_model_name, may_be_pickle, suffix
 from leyden.audit.artifacts.paths import escapes
-from leyden.audit.artifacts.streams import promising
+from leyden.audit.artifacts.streams import begins_as_pickle
 from leyden.audit.finding import Artifact, File, Reader, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, ESCAPES, NATIVE_CODE, ODD_CONTAINER, OPAQUE
 from leyden.audit.rules.engine import DAMAGED
@@ -83,7 +83,8 @@ def _read_archive(file: File, archive: Archive, inner: Reader) -> Iterator[Recor
     is_model = model is not None or is_model_name(file.name)
     if model is not None and model.script:
         kind = "torchscript"
-    is_keras = {"config.json", "metadata.json"} <= {member.name for member in archive.members}
+    names = {member.name for member in archive.members}
+    is_keras = "config.json" in names and ("metadata.json" in names or suffix(file.name) == ".keras")
     if is_keras:
         kind, is_model = "keras", True
     yield Artifact(file.place, kind, len(file.data), tensors=len(model.storages) if model else None)
@@ -96,7 +97,7 @@ def _read_archive(file: File, archive: Archive, inner: Reader) -> Iterator[Recor
     if model is not None:
         yield from torch_zip.read_model(file, model, skipped)
     for member in archive.members:
-        if member.name in skipped or member.name.endswith("/") or member.start == 0:
+        if member.name in skipped or (member.name.endswith("/") and not member.size) or member.start == 0:
             continue
         file.budget.take()
         yield from _judge_member(file, member, is_model=is_model)
@@ -141,7 +142,12 @@ def is_bomb(member: Member) -> bool:
 def _read_member(file: File, member: Member, inner: Reader, *, model: bool, keras: bool) -> Iterator[Record]:
     packed = file.data[member.start : member.start + member.packed]
     name = member.name.replace("\\", "/").rpartition("/")[2].lower()
-    head = bytes(packed[:HEAD]) if member.method == 0 else unpack.inflate(packed, file.budget, HEAD)
+    head = bytes(packed[:HEAD] if member.method == 0 else unpack.inflate(packed, file.budget, HEAD))
+    if member.link:
+        if escapes(head.decode("utf-8", "backslashreplace")):
+            message = f"The zip archive has a member {member.name[:200]!r} which is a link to {head[:200]!r}."
+            yield ESCAPES.at(file.place, message, key=member.name[:200])
+        return
     kind = identify(head, member.size, name)
     if kind is Kind.NATIVE:
         if model:
@@ -149,13 +155,17 @@ def _read_member(file: File, member: Member, inner: Reader, *, model: bool, kera
         return
     is_config = keras and name == "config.json"
     named = is_model_name(name) or may_be_pickle(name) or (model and not _is_text(name))
-    if not (kind or is_config or named or (head and promising(head))):
+    if not (kind or is_config or named or begins_as_pickle(head)):
         return
     if member.method == 0:
         content = packed
     else:
-        content = memoryview(unpack.inflate(packed, file.budget))
-        if len(content) != member.size:
+        unpacked = unpack.undeflate(packed, file.budget)
+        content = memoryview(unpacked.content)
+        if unpacked.problem:
+            message = f"The member cannot be unpacked to its end: {unpacked.problem}."
+            yield DAMAGED.at(file.place.within(member.name), message, key="member")
+        elif len(content) != member.size:
             message = f"The member has {len(content):,} bytes, and the archive says {member.size:,}."
             yield CONTAINER.at(file.place.within(member.name), message, key="size")
     yield from torch_zip.judge_checksum(file, member, content)

@@ -83,7 +83,7 @@ def unpacked(data: memoryview, place: Place, where: str) -> bytearray:
             raise FormatError(f"{where}: a member has more bytes than its archive says. {_OTHERWISE}")
 
     try:
-        content, _ = inflate(data[place.start : place.stop], take)
+        content = inflate(data[place.start : place.stop], take)
     except FormatError as error:
         if str(error).startswith(where):
             raise
