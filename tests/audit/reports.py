@@ -10,7 +10,7 @@ from tests.audit.marks import BAD, MILD
 from leyden.audit.finding import Accepted, Artifact, Finding, Place, Severity
 from leyden.audit.report import Report
 from leyden.audit.rules.engine import DAMAGED
-from leyden.audit.sources import RULES
+from leyden.audit.rules.every import RULES
 
 HOSTILE = "\x1b[2J\x07</script><script>alert(1)</script>&\"'\u202e\u2028\udcff\n\r|`]](x"
 PLACE = Place("/work tree/models/a#b?.pt", ("archive/data.pkl",))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from leyden.audit.explain import table
+from leyden.audit.rules.every import RULES
 from leyden.audit.settings import parse
-from leyden.audit.sources import RULES
 from leyden.audit.walk import LEFT_OUT
 from leyden.cli.audit import FORMATS, SEVERITIES
 from leyden.cli.main import main

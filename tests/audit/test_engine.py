@@ -16,7 +16,7 @@ ACCEPTING = 'BAD  # leyden: ignore[LEY901] reason="why" until=2027-01-01'
 
 def records(*paths, root="/", **options):
     orders = Orders(tuple(map(str, paths)), str(root), **options)
-    return list(audit(orders, (SOURCE,), today=TODAY, worker=WORKER))
+    return list(audit(orders, lambda: (SOURCE,), today=TODAY, worker=WORKER))
 
 
 def write(folder, files: dict[str, str]):
@@ -29,8 +29,18 @@ def write(folder, files: dict[str, str]):
 def test_a_few_small_files_are_looked_at_without_a_process(tmp_path):
     write(tmp_path, {"a": "BAD", "b": "fine"})
     orders = Orders((str(tmp_path),), str(tmp_path))
-    found = list(audit(orders, (SOURCE,), today=TODAY, worker=["/no/such/program"]))
+    found = list(audit(orders, lambda: (SOURCE,), today=TODAY, worker=["/no/such/program"]))
     assert [one.place.path for one in found] == [str(tmp_path / "a")]
+
+
+def test_readers_are_not_asked_for_where_processes_have_their_own(tmp_path):
+    (tmp_path / "large").write_text("BAD\n" + "x" * (2 << 20))
+
+    def none():
+        raise AssertionError("readers were asked for")
+
+    orders = Orders((str(tmp_path),), str(tmp_path))
+    assert [one.rule for one in audit(orders, none, today=TODAY, worker=WORKER)] == ["LEY901"]
 
 
 def test_many_files_go_to_processes_and_say_the_same(tmp_path):
@@ -50,7 +60,7 @@ def test_progress_counts_files_and_bytes(tmp_path):
     progress, ticks = Progress(), []
     orders = Orders((str(tmp_path),), os.path.realpath(tmp_path))
     tick = lambda: ticks.append(progress.files)  # noqa: E731
-    list(audit(orders, (SOURCE,), today=TODAY, worker=WORKER, progress=progress, tick=tick))
+    list(audit(orders, lambda: (SOURCE,), today=TODAY, worker=WORKER, progress=progress, tick=tick))
     assert (progress.files, progress.bytes, ticks) == (2, 7, [1, 2])
     assert progress.left_out == [str(tmp_path / ".git")]
 

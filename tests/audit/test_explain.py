@@ -7,7 +7,7 @@ from tests.audit.marks import BAD
 
 from leyden.audit.explain import markdown, references, table
 from leyden.audit.finding import Place, Rule, Severity
-from leyden.audit.sources import RULES
+from leyden.audit.rules.every import RULES
 from leyden.cli.main import COMMANDS
 
 

@@ -163,7 +163,21 @@ def test_the_audit_starts_without_what_is_slow_to_import(project):
     packages = {name.partition(".")[0] for name in shown}
     assert packages & {"torch", "numpy", "safetensors", "cryptography", "yaml", "rich", "tqdm", "asyncio"} == set()
     assert packages - sys.stdlib_module_names == {"leyden"}
-    assert len(shown) <= 190
+    assert len(shown) <= 180
+
+
+def test_an_audit_in_processes_imports_no_reader_here(project):
+    """The budget of a checkpoint of 1 GiB as a count: the readers are imported once, where the file is read."""
+    (project / "large.pt").write_bytes(bytes(2 << 20))
+    code = (
+        "import sys; before = set(sys.modules); from leyden.cli.main import main; main(['audit', '.']);"
+        "print(*set(sys.modules) - before)"
+    )
+    shown = fresh("-c", code).stdout.splitlines()[-1].split()
+    assert "leyden.audit.pool" in shown
+    assert {name for name in shown if name.startswith("leyden.audit.artifacts.")} == {"leyden.audit.artifacts.suffixes"}
+    assert "leyden.wire.pickle" not in shown
+    assert len(shown) <= 170
 
 
 def test_help_names_every_option(capsys):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from leyden.audit.sources import RULES
+from leyden.audit.rules.every import RULES
 from leyden.cli.main import main
 
 

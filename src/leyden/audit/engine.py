@@ -56,14 +56,18 @@ class Progress:
 
 def audit(
     orders: Orders,
-    sources: Sequence[Source],
+    sources: Callable[[], Sequence[Source]],
     *,
     today: date,
     worker: Sequence[str],
     progress: Progress | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Iterator[Record]:
-    """Findings and artifacts, as they come; ``tick`` is called now and then, ``worker`` starts a worker process."""
+    """Findings and artifacts, as they come.
+
+    ``tick`` is called now and then, ``worker`` starts a worker process, which has readers of its own; ``sources`` is
+    asked for readers only if no process is started.
+    """
     progress = progress or Progress()
     own = orders.root if orders.trusting else None
     walk = Walk(orders.paths, orders.exclude, orders.everything, own, progress.left_out)
@@ -81,7 +85,7 @@ def audit(
     left = orders.most
     small = len(first) <= _FEW and size <= _SMALL
     items = chain(first, found)
-    answers = _here(items, orders, sources, today) if small or orders.jobs == 0 else _away(items, orders, worker)
+    answers = _here(items, orders, sources(), today) if small or orders.jobs == 0 else _away(items, orders, worker)
     for answer in answers:
         if answer is not None:
             path, length, records = answer

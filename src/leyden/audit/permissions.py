@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.artifacts.kinds import is_model_name
+from leyden.audit.artifacts.suffixes import is_model_name
 from leyden.audit.finding import File, Finding, Place, Record, Severity, Source
 from leyden.audit.rules.permissions import PERMISSIONS, WRITABLE_DIRECTORY, WRITABLE_FILE
 

@@ -44,7 +44,7 @@ def check_clean(folder: Path, names: Iterable[str], origin: Origin | None) -> No
     """PublicationError for what the auditor has to say, and for secrets and names of the run in any of the files."""
     orders = Orders((str(folder),), str(folder), everything=True, trusting=False, jobs=0)
     today = datetime.now(timezone.utc).date()
-    for record in audit(orders, SOURCES, today=today, worker=command()):
+    for record in audit(orders, lambda: SOURCES, today=today, worker=command()):
         if isinstance(record, Finding):
             raise PublicationError(f"What would be published is not clean ({record.rule}): {record.message}")
     words, places = _words(origin), _places()

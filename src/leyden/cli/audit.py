@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ from leyden.cli.command import Command
 
 if TYPE_CHECKING:
     from leyden.audit.engine import Orders
-    from leyden.audit.finding import Severity
+    from leyden.audit.finding import Severity, Source
     from leyden.audit.report import Report
     from leyden.audit.settings import Settings
 
@@ -63,8 +63,8 @@ def between(least: int, most: int) -> Callable[[str], int]:
 def run(options: Namespace) -> int:
     """Audit and report; the answer is 0 if nothing was found, 1 if something was, 2 if it could not be found out."""
     from leyden.audit.report import exit_code
+    from leyden.audit.rules.every import RULES
     from leyden.audit.settings import Settings, load
-    from leyden.audit.sources import RULES
 
     settings = Settings() if options.no_config else load(Path(), tuple(RULES))
     orders = to_orders(options, settings)
@@ -121,7 +121,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     from leyden.audit.finding import Artifact, Finding
     from leyden.audit.formats import text
     from leyden.audit.report import Report, counts
-    from leyden.audit.sources import RULES, SOURCES
+    from leyden.audit.rules.every import RULES
     from leyden.audit.suppress import today
     from leyden.audit.worker import command
     from leyden.cli.audit_screen import Bar, printer
@@ -133,7 +133,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     findings: list[Finding] = []
     artifacts: list[Artifact] = []
     try:
-        for record in audit(orders, SOURCES, today=today(), worker=command(), progress=progress, tick=bar.draw):
+        for record in audit(orders, sources, today=today(), worker=command(), progress=progress, tick=bar.draw):
             match record:
                 case Artifact():
                     artifacts.append(record)
@@ -160,6 +160,13 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     if streaming:
         show(text.summary(report))
     return report
+
+
+def sources() -> Sequence[Source]:
+    """All readers, imported where they are used: with worker processes, that is not here."""
+    from leyden.audit.sources import SOURCES
+
+    return SOURCES
 
 
 def deliver(options: Namespace, report: Report) -> None:

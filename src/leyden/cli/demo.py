@@ -9,7 +9,6 @@ from textwrap import fill, indent
 
 from leyden.cli.command import Command
 from leyden.errors import PathError
-from leyden.security.paths import private_directory
 
 HELP = "Train a small network on real handwritten digits, resume it, and watch a tampered checkpoint being refused."
 GOOD_ENOUGH = 0.95
@@ -65,6 +64,8 @@ def run(options: Namespace) -> int:
 
 def fresh_folder(path: Path) -> Path:
     """The folder, made for its owner alone. One with files in it is refused, so that nothing is overwritten."""
+    from leyden.security.paths import private_directory  # here, since other commands wait for what it imports
+
     if any(private_directory(path).iterdir()):
         raise PathError(f"{path} is not empty. Choose another folder with --out, or remove this one.")
     return path

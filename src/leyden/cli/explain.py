@@ -15,7 +15,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     from leyden.audit import explain
-    from leyden.audit.sources import RULES
+    from leyden.audit.rules.every import RULES
 
     if options.rule is None:
         for rule in RULES.values():

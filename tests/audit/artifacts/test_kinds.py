@@ -58,14 +58,6 @@ def test_the_first_format_of_lzma_is_told_by_what_its_decoder_asks_for():
     assert not kinds.is_lzma(packed[:5] + bytes(8) + packed[13:])
 
 
-@pytest.mark.parametrize(
-    ("name", "suffix"),
-    [("a.pt", ".pt"), (".metadata", ".metadata"), (".bashrc", ""), ("a", ""), ("a.b/c", ""), ("a.tar.gz", ".gz")],
-)
-def test_the_suffix_of_a_name(name, suffix):
-    assert kinds.suffix(name) == suffix
-
-
 def test_any_beginning_of_any_kind_is_no_error():
     for content in (
         HARMLESS,

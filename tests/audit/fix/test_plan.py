@@ -19,7 +19,7 @@ from leyden.errors import PathError
 
 def steps(*paths, conversion=True):
     orders = Orders(tuple(map(str, paths)), "/")
-    records = list(audit(orders, SOURCES, today=date(2026, 11, 22), worker=[]))
+    records = list(audit(orders, lambda: SOURCES, today=date(2026, 11, 22), worker=[]))
     findings = [record for record in records if isinstance(record, Finding)]
     artifacts = tuple(record for record in records if isinstance(record, Artifact))
     return list(plan(report(*findings, artifacts=artifacts), Limits(), conversion=conversion))

@@ -104,3 +104,9 @@ def test_arguments_that_cost_or_reach_further_are_told(call):
 def test_types_with_parameters_are_data():
     inner = b"c_operator\ngetitem\nctyping\nTuple\ncbuiltins\nint\ncbuiltins\nEllipsis\n\x86\x86R"
     assert not events(b"\x80\x02c_operator\ngetitem\nctyping\nDict\n" + b"ctyping\nAny\n" + inner + b"\x86\x86R.")
+
+
+def test_every_identity_is_kept_in_order_even_if_what_it_stands_for_is_dropped():
+    other = STORAGE.replace(b"\x01\0\0\x000", b"\x01\0\0\x001")
+    found = interpret(memoryview(b"\x80\x02" + STORAGE + b"0" + other + b"."))
+    assert [node.identity[2] for node in found.persistents] == ["0", "1"]

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from leyden.audit.artifacts import hdf5, onnx
+from leyden.audit.artifacts.suffixes import may_be_pickle
 from leyden.audit.finding import File
 from leyden.wire import zip_parts
 from leyden.wire.safetensors import LARGEST_HEADER
@@ -76,18 +77,9 @@ _MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
     ),
 )
 
-PICKLES: Final = frozenset((".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".cloudpickle"))
-TORCH: Final = frozenset((".pt", ".pth", ".ckpt", ".pt2", ".ptl", ".mar", ".distcp"))
-LOOSE: Final = frozenset(
-    (".sav", ".bin", ".model", ".dat", ".data", ".z", ".tar", ".t7", ".weights", ".metadata", ".lzma", ".zlib")
-)
-# Formats of models that there is no reader for.
-UNREAD: Final = frozenset((".ggml", ".tflite", ".mlmodel", ".caffemodel", ".pb"))
-# Archives, and compressed files, whatever is in them.
-PACKED: Final = frozenset((
-    ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".lzma", ".7z", ".rar", ".zst", ".lz4", ".lz", ".lzo", ".cab",
-    ".arj",
-))  # fmt: skip
+_BY_FIRST_BYTE: Final[Mapping[int, list[tuple[bytes, Kind]]]] = {
+    first: [(magic, kind) for magic, kind in _MAGIC if magic[0] == first] for first in {magic[0] for magic, _ in _MAGIC}
+}
 # What a name promises; a pickle under one of these names is there to pass for something else.
 PROMISES: Final[Mapping[str, frozenset[Kind]]] = {
     ".safetensors": frozenset((Kind.SAFETENSORS,)),
@@ -99,37 +91,11 @@ PROMISES: Final[Mapping[str, frozenset[Kind]]] = {
     ".hdf5": frozenset((Kind.HDF5,)),
     ".gguf": frozenset(),
 }
-_DATA: Final = frozenset((
-    ".txt", ".md", ".rst", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".xml", ".html", ".css",
-    ".js", ".py", ".ipynb", ".ini", ".cfg", ".log", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg",
-    ".pdf", ".wav", ".mp3", ".mp4",
-))  # fmt: skip
-
-
-def suffix(name: str) -> str:
-    """The suffix of a name in lower case, with its dot; the whole of a name such as ``.metadata``."""
-    stem, dot, last = name.rpartition(".")
-    return dot + last if dot and "/" not in last and (stem or last == "metadata") else ""
-
-
-def is_model_name(name: str) -> bool:
-    """Whether programs that load models would load a file of this name."""
-    return (end := suffix(name)) in PICKLES or end in TORCH or end in PROMISES or end in UNREAD
-
-
-def may_be_pickle(name: str) -> bool:
-    """Whether a file of this name may be a pickle without any sign of it at its beginning."""
-    return (end := suffix(name)) in PICKLES or end in TORCH or end in LOOSE
-
-
-def is_data_name(name: str) -> bool:
-    """Whether a file of this name is text or a picture, and no program's model."""
-    return suffix(name) in _DATA
 
 
 def identify(head: bytes, size: int, name: str) -> Kind | None:
     """What begins with ``head`` and has ``size`` bytes, if that can be told from these alone."""
-    for magic, kind in _MAGIC:
+    for magic, kind in _BY_FIRST_BYTE.get(head[0], ()) if head else ():
         if head.startswith(magic):
             return kind
     if len(head) >= 2 and head[0] == 0x80 and 1 <= head[1] <= 5:

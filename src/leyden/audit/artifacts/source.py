@@ -9,10 +9,11 @@ from typing import Final
 from leyden.audit.artifacts import kinds, unpack
 from leyden.audit.artifacts.hdf5 import read_hdf5
 from leyden.audit.artifacts.index import read_index
-from leyden.audit.artifacts.kinds import Kind, identify_file, is_data_name, is_model_name, may_be_pickle, suffix
+from leyden.audit.artifacts.kinds import Kind, identify_file
 from leyden.audit.artifacts.numpy_files import read_npy
 from leyden.audit.artifacts.onnx import read_onnx
 from leyden.audit.artifacts.streams import maybe_pickle, read_pickles
+from leyden.audit.artifacts.suffixes import PACKED, is_data_name, is_model_name, may_be_pickle, suffix
 from leyden.audit.artifacts.tars import read_tar
 from leyden.audit.artifacts.tensors import read_safetensors
 from leyden.audit.artifacts.zips import read_zip
@@ -97,7 +98,7 @@ def _read_unknown(file: File) -> Iterator[Record]:
         kind = "GGUF" if bytes(file.data[:4]) == b"GGUF" else ""
         what = f"a format that is not looked into ({kind})" if kind else "no format that is known"
         yield UNKNOWN_FORMAT.at(file.place, f"It has {len(file.data):,} bytes of {what}.", key=kind or "unknown")
-    elif suffix(file.name) in kinds.PACKED:
+    elif suffix(file.name) in PACKED:
         message = f"It is called {suffix(file.name)}, and its content is of no kind that can be unpacked."
         yield OPAQUE.at(file.place, message, key="unknown")
 
@@ -118,7 +119,7 @@ def _read_compressed(file: File, kind: Kind) -> Iterator[Record]:
     unpacked = _UNPACKERS[kind](file)
     if unpacked.content:
         yield from read_artifact(file.member(bare or kind.value, memoryview(unpacked.content)))
-    model = is_model_name(name) or may_be_pickle(name) or suffix(name) in kinds.PACKED
+    model = is_model_name(name) or may_be_pickle(name) or suffix(name) in PACKED
     if unpacked.problem and (model or kind in _CERTAIN):
         yield DAMAGED.at(file.place, f"It cannot be unpacked to its end: {unpacked.problem}.", key=kind.value)
     if unpacked.rest and (model or not unpacked.problem):

@@ -14,7 +14,7 @@ from leyden.audit.artifacts.streams import examine
 from leyden.audit.finding import File, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, STORAGE, TORCHSCRIPT, TRAILING
 from leyden.wire.pickle.nodes import Name
-from leyden.wire.pickle.storages import storages
+from leyden.wire.pickle.storages import storage_of
 from leyden.wire.pickle.table import is_harmless
 from leyden.wire.zip_parts import ENCRYPTED, Member
 
@@ -86,7 +86,7 @@ def _read_pickle(file: File, opened: File, model: Model, done: set[str]) -> Iter
     yield from lightning.read_checkpoint(opened, pickle.value)
     if pickle.broken is None and pickle.stop < len(opened.data):
         yield TRAILING.at(opened.place.at_byte(pickle.stop), "Bytes follow the end of the pickle.", key="bytes")
-    for storage in storages(pickle.value):
+    for storage in filter(None, map(storage_of, pickle.persistents)):
         member = model.storages.get(storage.key.casefold())
         if member is None:
             message = f"Storage {storage.key[:40]!r} is not in the archive."

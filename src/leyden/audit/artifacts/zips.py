@@ -8,9 +8,10 @@ from typing import Final
 
 from leyden.audit.artifacts import torch_zip, unpack
 from leyden.audit.artifacts.keras import read_config
-from leyden.audit.artifacts.kinds import HEAD, Kind, identify, is_model_name, may_be_pickle, suffix
+from leyden.audit.artifacts.kinds import HEAD, Kind, identify
 from leyden.audit.artifacts.paths import escapes
 from leyden.audit.artifacts.streams import begins_as_pickle
+from leyden.audit.artifacts.suffixes import is_model_name, may_be_pickle, suffix
 from leyden.audit.finding import Artifact, File, Reader, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, ESCAPES, NATIVE_CODE, ODD_CONTAINER, OPAQUE
 from leyden.audit.rules.engine import DAMAGED

@@ -53,6 +53,7 @@ def persistent(m: Machine, identity: Value) -> Persistent:
     node = Persistent(identity)
     if storage_of(node) is None and not _is_source(identity):
         m.tell(Kind.PERSISTENT, None, f"identity {kind_of(identity)}")
+    m.persistents.append(node)
     return node
 
 

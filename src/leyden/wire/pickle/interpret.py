@@ -52,6 +52,7 @@ def interpret(
         operations=machine.operations,
         broken=broken,
         limited=limited,
+        persistents=tuple(machine.persistents),
         nested=tuple(machine.nested),
     )
 

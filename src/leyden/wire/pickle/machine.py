@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, final
 
 from leyden.errors import FormatError
-from leyden.wire.pickle.nodes import Event, Global, Kind, Name, Object, Value, kind_of
+from leyden.wire.pickle.nodes import Event, Global, Kind, Name, Object, Persistent, Value, kind_of
 from leyden.wire.pickle.opcodes import name_of
 from leyden.wire.pickle.table import FROM_BYTES, strange_arguments
 
@@ -43,6 +43,7 @@ class Machine:
         "nested",
         "operation",
         "operations",
+        "persistents",
         "protocol",
         "stack",
         "start",
@@ -64,6 +65,7 @@ class Machine:
         self.names: dict[Name, int] = {}
         self.called: set[Name] = set()
         self.hashed = 0  # steps that hashing the keys so far takes
+        self.persistents: list[Persistent] = []
         self.nested: list[tuple[int, Value]] = []  # whole files of torch that would be loaded, and where
         self.harmless = harmless
         self.inline = inline

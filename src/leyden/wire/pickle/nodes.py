@@ -141,6 +141,7 @@ class Pickle:
     operations: int
     broken: str | None  # why it could not be read further
     limited: bool = False  # it was the reader's own limit
+    persistents: tuple[Persistent, ...] = ()  # all that it asks its program for, in order
     nested: tuple[tuple[int, Value], ...] = ()  # files of torch inside, as bytes, and where they would be loaded
 
 

@@ -1,0 +1,17 @@
+"""Every rule, by its id. Without the readers: who shows findings needs no reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from leyden.audit.finding import Rule
+from leyden.audit.rules.artifacts import ARTIFACTS
+from leyden.audit.rules.code_loads import LOADS
+from leyden.audit.rules.code_surroundings import SURROUNDINGS
+from leyden.audit.rules.code_training import TRAINING
+from leyden.audit.rules.engine import ENGINE
+from leyden.audit.rules.permissions import PERMISSIONS
+
+_ALL: Final = (ENGINE, ARTIFACTS, LOADS, TRAINING, SURROUNDINGS, PERMISSIONS)
+RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
