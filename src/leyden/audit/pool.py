@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import tempfile
 import time
@@ -17,7 +18,7 @@ from leyden.audit.finding import Place, Record
 from leyden.audit.fingerprint import Fingerprints
 from leyden.audit.look import Job
 from leyden.audit.records import from_json
-from leyden.audit.rules.engine import OVER_LIMIT, READER_FAILED
+from leyden.audit.rules.engine import CHANGED, OVER_LIMIT, READER_FAILED
 from leyden.audit.worker import READY, line
 from leyden.errors import PackageError
 
@@ -27,6 +28,7 @@ _AHEAD: Final = 4  # batches that wait for each worker: keeps it busy, and bound
 _GRACE: Final = 5.0  # seconds beyond a file's own limit, in which its reader should have stopped by itself
 _LONGEST_ANSWER: Final = 64 << 20
 _TICK: Final = 0.2
+_CUT_SHORT: Final = -getattr(signal, "SIGBUS", 0) or None  # what reading a mapped file beyond its end is answered with
 
 
 @final
@@ -142,6 +144,9 @@ class Worker:
         if late:
             text = f"Looking at it took over {job.limits.seconds:g} seconds, so it was stopped."
             return fingerprints.of(OVER_LIMIT.at(place, text, key="time"))
+        if code == _CUT_SHORT:
+            text = "Not all of it was looked at: another program cut it short meanwhile."
+            return fingerprints.of(CHANGED.at(place, text, key="cut"))
         text = f"It ended the process that looked at it (exit code {code})."
         return fingerprints.of(READER_FAILED.at(place, f"{text} {said}".strip(), key="process"))
 
