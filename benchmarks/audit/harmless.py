@@ -67,6 +67,11 @@ def plain_pickles() -> Made:
     yield "loop.pkl", pickle.dumps(looped)
     yield "deep.pkl", b"\x80\x02" + b"]" * 2_000 + b"a" * 1_999 + b"."
     yield "words.pkl", pickle.dumps(["cos\nsystem\n", "os", "system", "(S'echo'\ntR."])
+    content = legacy()
+    load = b"ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(content)) + content + b"\x85R"
+    yield "tensor.pkl", pickled(load)
+    kind = b"c_operator\ngetitem\nctyping\nTuple\ncbuiltins\nint\ncbuiltins\nEllipsis\n\x86\x86R"
+    yield "types.pkl", pickled(b"](ctyping\nAny\nctorchmetrics.utilities.data\ndim_zero_sum\n" + kind + b"e")
     yield "large.pkl", pickle.dumps([(i, str(i)) for i in range(20_000)])
 
 
@@ -91,6 +96,7 @@ def torch_zips() -> Made:
             more=[
                 ("archive/constants.pkl", pickled(b")")),
                 ("archive/code/__torch__/a.py", b"class A(Module):\n  pass\n"),
+                ("archive/code/__torch__/a.py.debug_pkl", pickled(b"ctorch.jit._pickle\nbuild_intlist\n](K\x01e\x85R")),
             ],
         ),
     )
@@ -170,6 +176,8 @@ def others() -> Made:
     members = [("metadata.json", b"{}"), ("config.json", json.dumps(config).encode())]
     yield "model.keras", zipped([*members, ("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(90))])
     yield "model.h5", b"\x89HDF\r\n\x1a\n" + bytes(100)
+    yield "model.h5", b"\x89HDF\r\n\x1a\n" + bytes(100) + json.dumps(config).encode() + bytes(100)
+    yield "matrix.mat", bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(100)
 
 
 def texts() -> Made:
@@ -184,8 +192,11 @@ def texts() -> Made:
         ("data.bin", "I am text."),
         ("cos", "cosine\nsine\n(tangent)\nR.\n"),
         ("empty.pkl", ""),
+        ("model.safetensors.index.json", '{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'),
     ):
         yield name, content.encode()
+    yield "tutor.pt", "Um texto em português, de outro tempo.\n".encode("latin-1")
+    yield "sheet.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + zipped([("a.xml", b"<a/>")]) + bytes(512)
     yield "noise.dat", bytes((7 * i * i + 13) % 251 for i in range(5_000))
     yield "zeros.bin", bytes(5_000)
 

@@ -338,6 +338,19 @@ def keras_files(out: Path) -> Iterator[Path]:
             yield path
 
 
+def installed_files(out: Path) -> Iterator[Path]:
+    """Copies of the model files inside the packages of this environment."""
+    for root in map(Path, sys.path):
+        if root.name != "site-packages":
+            continue
+        for suffix in ("pt", "npz", "npy", "pkl", "safetensors", "joblib", "onnx", "h5"):
+            for path in sorted(root.rglob(f"*.{suffix}")):
+                if path.is_file():
+                    copy = out / str(path.relative_to(root)).replace(os.sep, "-")
+                    copy.write_bytes(path.read_bytes())
+                    yield copy
+
+
 MAKERS: tuple[tuple[str, str, Callable[[Path], Iterator[Path]]], ...] = (
     ("torch", "torch", torch_files),
     ("torch.jit and torch.export", "torch", script_files),
@@ -349,6 +362,7 @@ MAKERS: tuple[tuple[str, str, Callable[[Path], Iterator[Path]]], ...] = (
     ("joblib", "joblib", sklearn_files),
     ("ONNX", "onnx", onnx_files),
     ("Keras", "keras", keras_files),
+    ("packages of this environment", "torch", installed_files),
 )
 
 

@@ -43,3 +43,8 @@ def test_a_baseline_without_end_is_not_read(tmp_path):
         stream.truncate(65 << 20)
     with pytest.raises(SettingsError, match="limit of a baseline"):
         baseline.load(tmp_path / "b")
+
+
+def test_a_baseline_that_is_not_there_says_how_to_write_one(tmp_path):
+    with pytest.raises(SettingsError, match="There is no baseline .* --write-baseline"):
+        baseline.load(tmp_path / "baseline.json")

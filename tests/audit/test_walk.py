@@ -153,3 +153,9 @@ def test_a_thousand_directories_inside_each_other_cost_no_stack(tmp_path, monkey
     assert len(items) == 1
     assert isinstance(items[0], (Found, Finding))
     assert stat.S_ISDIR(tmp_path.stat().st_mode)
+
+
+def test_a_pipe_that_is_named_itself_is_something_that_could_not_be_looked_at(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (finding,) = Walk((str(tmp_path / "pipe"),))
+    assert (finding.rule, finding.blind) == ("LEY001", True)

@@ -30,8 +30,11 @@ def dumps(findings: Iterable[Finding]) -> str:
 
 def load(path: Path) -> frozenset[str]:
     """The fingerprints of a baseline; SettingsError for any other file."""
-    with path.open("rb") as stream:
-        content = stream.read(_LARGEST + 1)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise SettingsError(f"There is no baseline {path}. Write one with --write-baseline, or name another.") from None
     if len(content) > _LARGEST:
         raise SettingsError(f"{path} has over {_LARGEST:,} bytes, the limit of a baseline.")
     try:

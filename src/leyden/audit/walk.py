@@ -49,8 +49,11 @@ class Walk:
             except OSError as error:
                 yield UNREADABLE.at(Place(path), f"It cannot be opened: {reason(error)}.")
                 continue
-            if not stat.S_ISDIR(status.st_mode):
+            if stat.S_ISREG(status.st_mode):
                 yield from _file(path, status)
+                continue
+            if not stat.S_ISDIR(status.st_mode):  # among other files it is a note; who names it wants an answer
+                yield UNREADABLE.at(Place(path), "It is a pipe, a socket or a device, so it was not opened.")
                 continue
             inside = os.path.realpath(path)
             everything = self.everything or self.own is None or not beneath(inside, self.own)

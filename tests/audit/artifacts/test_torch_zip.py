@@ -3,7 +3,7 @@ import io
 import pytest
 import torch
 from benchmarks.audit.making import STORAGE, TENSORS, pickled, torch_zip
-from tests.audit.artifacts.reading import cuts, formats, opened, rules
+from tests.audit.artifacts.reading import cuts, opened, rules
 
 from leyden.audit.artifacts.source import read_artifact
 
@@ -22,9 +22,8 @@ def scripted(line):
 def test_what_torch_saves_is_in_order():
     out = io.BytesIO()
     torch.save({"a": torch.ones(2), "b": torch.zeros(3, dtype=torch.bfloat16)}, out)
-    found = read(out.getvalue())
-    assert formats(found) == ["torch-zip"]
-    assert not rules(found)
+    (found,) = read(out.getvalue())
+    assert (found.format, found.tensors, found.parameters, found.dtypes) == ("torch-zip", 2, 5, ("BF16", "F32"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from datetime import date
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -8,6 +10,8 @@ from tests.audit.reports import full, report
 
 from leyden.audit.finding import Artifact, Place
 from leyden.audit.formats.cyclonedx import document
+from leyden.audit.look import Job, look
+from leyden.audit.sources import SOURCES
 
 
 def bom(found):
@@ -32,6 +36,19 @@ def test_a_model_has_its_digest_its_facts_and_what_was_found():
     assert (facts["leyden:tensors"], facts["leyden:parameters"], facts["leyden:dtypes"]) == ("2", "12", "F32 I64")
     assert model["licenses"] == [{"license": {"name": "MIT"}}]
     assert model["modelCard"]["considerations"]["technicalLimitations"] == ["LEY901: It says BAD."]
+
+
+def test_the_types_of_tensors_come_from_the_file_itself(tmp_path):
+    header = (
+        b'{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}'
+    )
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    records = look(Job(str(path), path.name, False, True), SOURCES, date(2026, 11, 22))
+    (model,) = bom(report(artifacts=tuple(record for record in records if isinstance(record, Artifact))))["components"]
+    facts = {one["name"]: one["value"] for one in model["modelCard"]["properties"]}
+    assert (facts["leyden:dtypes"], facts["leyden:parameters"]) == ("BF16 F32", "3")
+    assert model["hashes"][0]["content"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_arrays_are_data_and_archives_are_not_listed():

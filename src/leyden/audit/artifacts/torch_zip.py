@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -14,11 +14,25 @@ from leyden.audit.artifacts.streams import examine
 from leyden.audit.finding import File, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, STORAGE, TORCHSCRIPT, TRAILING
 from leyden.wire.pickle.nodes import Name
-from leyden.wire.pickle.storages import storage_of
+from leyden.wire.pickle.storages import Storage, storage_of
 from leyden.wire.pickle.table import is_harmless
 from leyden.wire.zip_parts import ENCRYPTED, Member
 
 _LARGEST_CHECKED: Final = 16 << 20
+DTYPES: Final[Mapping[str, str]] = {
+    "BFloat16Storage": "BF16",
+    "BoolStorage": "BOOL",
+    "ByteStorage": "U8",
+    "CharStorage": "I8",
+    "ComplexDoubleStorage": "C128",
+    "ComplexFloatStorage": "C64",
+    "DoubleStorage": "F64",
+    "FloatStorage": "F32",
+    "HalfStorage": "F16",
+    "IntStorage": "I32",
+    "LongStorage": "I64",
+    "ShortStorage": "I16",
+}
 _SCRIPT_MODULE: Final = "torch.jit._pickle"
 _SCRIPT_NAMES: Final = {
     "build_boollist",
@@ -41,6 +55,17 @@ class Model:
     storages: dict[str, Member] = field(default_factory=dict)  # by key
     code: list[Member] = field(default_factory=list)
     script: bool = False
+    described: dict[str, Storage] = field(default_factory=dict)  # by key, filled while the pickles are read
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The types of the numbers, as safetensors calls them."""
+        return tuple(sorted({DTYPES.get(storage.kind, storage.kind) for storage in self.described.values()}))
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the storages hold."""
+        return sum(storage.numel for storage in self.described.values())
 
     @staticmethod
     def of(members: list[Member]) -> Model | None:
@@ -61,7 +86,9 @@ class Model:
 
 def read_model(file: File, model: Model, done: set[str]) -> Iterator[Record]:
     """What is wrong with the pickles and storages; the names of the members that need no other look go to ``done``."""
-    for member in model.pickles:
+    # Beside its code, TorchScript keeps where each line came from, as a pickle.
+    origins = [member for member in model.code if model.script and member.name.endswith(".debug_pkl")]
+    for member in (*model.pickles, *origins):
         if member.flags & ENCRYPTED or member.method not in (0, 8) or member.start == 0:
             continue
         packed = file.data[member.start : member.start + member.packed]
@@ -87,6 +114,7 @@ def _read_pickle(file: File, opened: File, model: Model, done: set[str]) -> Iter
     if pickle.broken is None and pickle.stop < len(opened.data):
         yield TRAILING.at(opened.place.at_byte(pickle.stop), "Bytes follow the end of the pickle.", key="bytes")
     for storage in filter(None, map(storage_of, pickle.persistents)):
+        model.described[storage.key] = storage
         member = model.storages.get(storage.key.casefold())
         if member is None:
             message = f"Storage {storage.key[:40]!r} is not in the archive."

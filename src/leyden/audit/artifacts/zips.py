@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from leyden.audit.artifacts import torch_zip, unpack
@@ -12,7 +13,7 @@ from leyden.audit.artifacts.kinds import HEAD, Kind, identify
 from leyden.audit.artifacts.paths import escapes
 from leyden.audit.artifacts.streams import begins_as_pickle
 from leyden.audit.artifacts.suffixes import is_model_name, may_be_pickle, suffix
-from leyden.audit.finding import Artifact, File, Reader, Record
+from leyden.audit.finding import Artifact, File, LimitError, Reader, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, ESCAPES, NATIVE_CODE, ODD_CONTAINER, OPAQUE
 from leyden.audit.rules.engine import DAMAGED
 from leyden.errors import FormatError
@@ -88,15 +89,22 @@ def _read_archive(file: File, archive: Archive, inner: Reader) -> Iterator[Recor
     is_keras = "config.json" in names and ("metadata.json" in names or suffix(file.name) == ".keras")
     if is_keras:
         kind, is_model = "keras", True
-    yield Artifact(file.place, kind, len(file.data), tensors=len(model.storages) if model else None)
     # Only among models is what no program writes a sign of anything; a contradiction is one everywhere.
     for oddity in [oddity for oddity in archive.oddities if oddity.grave or is_model][:MOST_ODDITIES]:
         rule = CONTAINER if oddity.grave else ODD_CONTAINER
         yield rule.at(file.place.at_byte(oddity.at), f"The zip archive is odd: {oddity.text}.", key=oddity.text)
     yield from _judge_names(file, archive.members, model=is_model)
     skipped: set[str] = set()
-    if model is not None:
-        yield from torch_zip.read_model(file, model, skipped)
+    plain = Artifact(file.place, kind, len(file.data))
+    if model is None:
+        yield plain
+    else:
+        try:
+            yield from torch_zip.read_model(file, model, skipped)
+        except LimitError:  # an inventory names the file all the same
+            yield _described(plain, model)
+            raise
+        yield _described(plain, model)
     for member in archive.members:
         if member.name in skipped or (member.name.endswith("/") and not member.size) or member.start == 0:
             continue
@@ -110,6 +118,10 @@ def _read_archive(file: File, archive: Archive, inner: Reader) -> Iterator[Recor
             if type(error) is not FormatError:
                 raise  # a limit of the whole file
             yield DAMAGED.at(file.place.within(member.name), f"The member cannot be read: {error}.", key="member")
+
+
+def _described(plain: Artifact, model: torch_zip.Model) -> Artifact:
+    return replace(plain, tensors=len(model.storages), parameters=model.numbers or None, dtypes=model.dtypes)
 
 
 def _judge_names(file: File, members: list[Member], *, model: bool) -> Iterator[Record]:
