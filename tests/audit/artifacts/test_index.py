@@ -34,3 +34,7 @@ def test_an_index_cut_anywhere_is_told():
 
 def test_an_index_with_a_key_twice_is_told():
     assert rules(read_index(opened(b'{"weight_map": {}, "weight_map": {"a": "../b"}}', NAME))) == ["LEY002"]
+
+
+def test_an_index_that_is_not_utf8_is_told():
+    assert rules(read_index(opened(b'{"weight_map": {"\xff": "../b"}}', NAME))) == ["LEY002"]

@@ -1,4 +1,5 @@
 import io
+import zipfile
 
 import pytest
 import torch
@@ -42,6 +43,14 @@ def test_what_torch_saves_is_in_order():
 )
 def test_each_thing_that_is_wrong_has_its_rule(content, rule):
     assert rule in rules(read(content))
+
+
+def test_a_packed_pickle_that_is_damaged_is_read_as_far_as_it_goes():
+    content = bytearray(torch_zip(pickled(SYSTEM + b"0" + b"N0" * 9_000 + b"}"), method=zipfile.ZIP_DEFLATED))
+    end = content.index(b"PK\3\4", 40)
+    content[end - 6 : end] = b"\xff" * 6
+    found = rules(read(bytes(content)))
+    assert {"LEY101", "LEY002"} <= set(found)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def test_the_parts_of_a_sharded_file_are_archives_of_their_own():
     assert formats(read(torch_zip() + torch_zip(), "__0_0.distcp")).count("torch-zip") == 2
 
 
+def test_a_sharded_file_cut_anywhere_is_read():
+    content = torch_zip() + zipped([("a", b"PK\5\6 in it")]) + b"PK\5\6"
+    assert len(list(cuts(lambda file: read_zip(file, nothing), content, "__0_0.distcp"))) == len(content)
+
+
 def test_a_file_cut_anywhere_is_told():
     content = zipped([("model.pkl", b"N."), ("b", b"x")])
     silent = [n for n, found in cuts(lambda file: read_zip(file, nothing), content) if n and not found]

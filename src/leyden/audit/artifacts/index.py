@@ -22,7 +22,7 @@ def read_index(file: File) -> Iterator[Finding]:
         return
     try:
         index = strict_json.loads(str(file.data, "utf-8"), depth=100, values=2_000_000, what="the index")
-    except (FormatError, RecursionError) as error:
+    except (FormatError, UnicodeDecodeError, RecursionError) as error:
         yield DAMAGED.at(file.place, f"The index of the model cannot be read: {error}", key="index")
         return
     files = index.get("weight_map") if isinstance(index, dict) else None

@@ -13,6 +13,7 @@ from leyden.audit.artifacts.pickles import read_pickle
 from leyden.audit.artifacts.streams import examine
 from leyden.audit.finding import File, Record
 from leyden.audit.rules.artifacts import CONTAINER, COSTS, STORAGE, TORCHSCRIPT, TRAILING
+from leyden.audit.rules.engine import DAMAGED
 from leyden.wire.pickle.nodes import Name
 from leyden.wire.pickle.storages import Storage, storage_of
 from leyden.wire.pickle.table import is_harmless
@@ -91,8 +92,13 @@ def read_model(file: File, model: Model, done: set[str]) -> Iterator[Record]:
     for member in (*model.pickles, *origins):
         if member.flags & ENCRYPTED or member.method not in (0, 8) or member.start == 0:
             continue
-        packed = file.data[member.start : member.start + member.packed]
-        content = packed if member.method == 0 else memoryview(unpack.inflate(packed, file.budget))
+        content = file.data[member.start : member.start + member.packed]
+        if member.method:
+            unpacked = unpack.undeflate(content, file.budget)
+            content = memoryview(unpacked.content)
+            if unpacked.problem:
+                message = f"The member cannot be unpacked to its end: {unpacked.problem}."
+                yield DAMAGED.at(file.place.within(member.name), message, key="member")
         opened = file.member(member.name, content)
         yield from judge_checksum(file, member, content)
         yield from _read_pickle(file, opened, model, done)
@@ -149,7 +155,7 @@ def _read_code(file: File, member: Member, *, script: bool) -> Iterator[Record]:
     ):
         return
     packed = file.data[member.start : member.start + member.packed]
-    content = bytes(packed) if member.method == 0 else unpack.inflate(packed, file.budget)
+    content = bytes(packed if member.method == 0 else unpack.undeflate(packed, file.budget).content)
     content = _IGNORED.sub(lambda ignored: b" " * len(ignored[0]), content)
     found = _FILES.search(content)
     if found is not None:

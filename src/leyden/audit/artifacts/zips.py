@@ -65,7 +65,7 @@ def _parts(data: memoryview) -> list[tuple[int, int]] | None:
         end = at + found
         stop = end + 22
         part = data[start:stop]
-        if bytes(part[:4]) != b"PK\x03\x04" or len(parts) >= _SEVERAL:
+        if bytes(part[:4]) != b"PK\x03\x04" or stop > len(data) or len(parts) >= _SEVERAL:
             return None
         try:
             archive = parse(part, end - start)

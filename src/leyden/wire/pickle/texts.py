@@ -16,7 +16,7 @@ def unescaped(text: bytes) -> bytes:
 
     def plain(match: re.Match[bytes]) -> bytes:
         escape = match[1]
-        if escape[:1].isdigit():
+        if escape[:1] in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"):
             return bytes([int(escape, 8) & 0xFF])
         if escape[:1] == b"x":
             if len(escape) != 3:
