@@ -6,6 +6,11 @@ import os
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
+
+from leyden.audit.formats import plain
+
+_LONGEST: Final = 500  # characters of one value
 
 
 def identity_argument(parser: ArgumentParser) -> None:
@@ -48,4 +53,4 @@ def walk(folder: Path) -> Iterator[tuple[Path, OSError | None]]:
 
 def printable(value: object) -> str:
     """A value out of a file on its way to a terminal, which must not take parts of it for commands."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value)[:500])
+    return plain.printable(str(value)[:_LONGEST])

@@ -109,9 +109,6 @@ def begins_as_pickle(head: bytes) -> bool:
     return head[:1] != b"" and head[0] in _BEGINNINGS
 
 
-# torch before 1.6 -----------------------------------------------------------------------------------------------------
-
-
 def _read_torch(file: File, magic: Pickle) -> Iterator[Record]:
     """Five pickles in a row: a magic number, the version, the system, the object, and the keys of the storages."""
     yield Artifact(file.place, "torch-legacy", len(file.data), framework="pytorch")

@@ -70,7 +70,7 @@ def _version(made: Object, source: Reader) -> Any:
             return source.outside(made)
 
 
-# What protocol 2, which torch writes, has no operation for -----------------------------------------------------------
+# What protocol 2, which torch writes, has no operation for
 
 
 def _encoded(made: Object, source: Reader) -> Any:
@@ -137,9 +137,6 @@ def _slice(made: Object, source: Reader) -> Any:
     if len(made.arguments) == 3 and all(type(part) is int or part is None for part in made.arguments):
         return slice(*made.arguments)
     return source.outside(made)
-
-
-# Containers -----------------------------------------------------------------------------------------------------------
 
 
 def _ordered(made: Object, source: Reader) -> Any:
@@ -209,9 +206,6 @@ def _namespace(made: Object, source: Reader) -> Any:
     namespace = Namespace() if made.callee.name == "Namespace" else SimpleNamespace()
     vars(namespace).update(source.attributes(made.state))
     return namespace
-
-
-# Moments, numbers, names ----------------------------------------------------------------------------------------------
 
 
 def _of(make: Callable[[Any, Reader], Any]) -> Call:

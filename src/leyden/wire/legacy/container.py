@@ -93,9 +93,6 @@ def unpacked(data: memoryview, place: Place, where: str) -> bytearray:
     return content
 
 
-# Zip archives ---------------------------------------------------------------------------------------------------------
-
-
 def _of_zip(data: memoryview, where: str) -> Saved:
     folder, members = _members(data, where)
     pickled = members.pop("data.pkl")
@@ -195,9 +192,6 @@ def _big_endian(where: str) -> FormatError:
     )
 
 
-# The older layout -----------------------------------------------------------------------------------------------------
-
-
 def _of_pickles(data: memoryview, where: str) -> Saved:
     """Five pickles in a row, and then the storages in the order of the last of them."""
     first = _read(data, 0, where)
@@ -232,9 +226,6 @@ def _of_pickles(data: memoryview, where: str) -> Saved:
         raise FormatError(f"{where}: {len(data) - at:,} bytes follow its last storage. {_OTHERWISE}")
     events = tuple(event for part in parts for event in part.events)
     return Saved(root, data, "the file", events, described, places, "torch-legacy")
-
-
-# Pickles --------------------------------------------------------------------------------------------------------------
 
 
 def _read(data: memoryview, start: int, where: str) -> Pickle:

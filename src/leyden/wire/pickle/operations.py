@@ -57,9 +57,6 @@ def _dup(m: Machine) -> None:
     m.stack.append(m.top())
 
 
-# Plain values ---------------------------------------------------------------------------------------------------------
-
-
 def _none(m: Machine) -> None:
     m.stack.append(None)
 
@@ -124,9 +121,6 @@ def _float(m: Machine) -> None:
 
 def _binfloat(m: Machine) -> None:
     m.stack.append(struct.unpack(">d", m.take(8))[0])
-
-
-# Bytes and texts ------------------------------------------------------------------------------------------------------
 
 
 def _string(m: Machine) -> None:
@@ -208,9 +202,6 @@ def _buffer(m: Machine) -> None:
 
 def _readonly_buffer(m: Machine) -> None:
     m.top()
-
-
-# Containers -----------------------------------------------------------------------------------------------------------
 
 
 def _empty_tuple(m: Machine) -> None:
@@ -333,9 +324,6 @@ def _name(value: Value) -> tuple[str, str] | None:
     return value.key if isinstance(value, Global) else None
 
 
-# The memo -------------------------------------------------------------------------------------------------------------
-
-
 def _get(m: Machine) -> None:
     m.recall(place(m))
 
@@ -365,9 +353,6 @@ def _long_binput(m: Machine) -> None:
 
 def _memoize(m: Machine) -> None:
     m.remember(len(m.memo))
-
-
-# What an unpickler would import and call ------------------------------------------------------------------------------
 
 
 def _identifier(m: Machine) -> str:
