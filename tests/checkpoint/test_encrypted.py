@@ -95,7 +95,7 @@ def test_saving_and_loading_take_the_size_of_the_file_and_scrypts_256_mib_in_mem
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     found = re.findall(r"(\w+): save (\d\.\d\d), load (\d\.\d\d)", done.stdout)
     assert [name for name, *_ in found] == ["keys", "passphrase"]
-    scrypt = {"keys": 0, "passphrase": 2}
+    scrypt = {"keys": 0, "passphrase": 2}  # before the file is in memory, so the larger of the two counts
     for name, saving, loading in found:
-        assert 0.9 < float(saving) < 1.2 + scrypt[name]
+        assert 0.9 < float(saving) < max(1.35, scrypt[name] + 0.2)
         assert 0.9 < float(loading) < max(1.2, scrypt[name] + 0.2)

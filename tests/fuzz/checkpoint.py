@@ -139,6 +139,7 @@ def samples(folder):
     weights |= {"none": torch.empty(0, 4), "one": torch.tensor(1.5)}
     save_weights(weights, folder / "weights.safetensors")
     key = pyrage.x25519.Identity.generate()
+    (folder / "keys").touch(0o600)
     (folder / "keys").write_text(str(key))
     return Samples(
         sample(folder),

@@ -20,7 +20,7 @@ from leyden.checkpoint.sealing import signer
 from leyden.checkpoint.trust import note_written
 from leyden.core.described import described
 from leyden.errors import EncodeError, PathError, SettingsError, WriteError
-from leyden.security.encryption import Encryption, encrypt
+from leyden.security.encryption import Encryption, begin
 from leyden.security.paths import private_directory, private_temporary, replacing
 from leyden.security.remote import Remote, place_of
 from leyden.wire import envelope
@@ -44,7 +44,7 @@ def save(
             leaves the previous file as it was; missing directories are created. Or a stream, which is written to from
             where it stands and stands behind the checkpoint afterwards. One that cannot seek gets the bytes of a
             private temporary file. After an error, what a stream holds is no checkpoint.
-        encryption: for whom to encrypt; None for nobody. Takes the size of the file in memory, and 256 MiB more
+        encryption: for whom to encrypt; None for nobody. Takes the size of the file in memory, and 256 MiB before that
             for a passphrase.
         origin: what the checkpoint says of where it comes from.
 
@@ -82,9 +82,11 @@ def write(
 def _write(tree: Encoded, stream: BinaryIO, encryption: Encryption | None, origin: Origin | None) -> str:
     """The header comes last, so what cannot go back to its place is made elsewhere first."""
     if encryption is not None and encryption.encrypts:
+        encrypt = begin(stream, encryption)
         plain = BytesIO()  # never on the disk
         digest = envelope.write(plain, tree.leaves, tree.text, signer(), origin)
-        encrypt(plain, stream, encryption)
+        plain.seek(0)
+        encrypt(plain)
         return digest
     if _goes_back(stream):
         return envelope.write(stream, tree.leaves, tree.text, signer(), origin)

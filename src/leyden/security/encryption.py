@@ -6,8 +6,9 @@ import base64
 import binascii
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, final
 
@@ -72,15 +73,22 @@ def is_encrypted(start: bytes | bytearray) -> bool:
     return start.startswith((MAGIC, _ARMOR))
 
 
-def encrypt(plain: io.BytesIO, stream: BinaryIO, encryption: Encryption) -> None:
-    """Write what ``plain`` holds to ``stream`` for the recipients, in pieces; it is never on the disk as it is."""
-    plain.seek(0)
+def encrypt(plain: BinaryIO, stream: BinaryIO, encryption: Encryption) -> None:
+    """Write what ``plain`` holds from where it stands to ``stream``, in pieces; it is never on the disk as it is."""
+    begin(stream, encryption)(plain)
+
+
+def begin(stream: BinaryIO, encryption: Encryption) -> Callable[[BinaryIO], None]:
+    """What encrypts a plain file to ``stream``. What a passphrase takes for itself in memory is given back by then."""
     if encryption.passphrase is not None:
-        by_passphrase.encrypt(plain, stream, encryption.passphrase.reveal())
-        return
+        return by_passphrase.begin(stream, encryption.passphrase.reveal())
+    return partial(_for_recipients, stream, _recipients(_age(), encryption.to))
+
+
+def _for_recipients(stream: BinaryIO, recipients: list[Any], plain: BinaryIO) -> None:
     age = _age()
     try:
-        age.encrypt_io(plain, stream, _recipients(age, encryption.to))
+        age.encrypt_io(plain, stream, recipients)
     except age.EncryptError as error:
         raise EncryptionError(f"The file cannot be encrypted: {error}") from None
 

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
@@ -35,11 +37,24 @@ _CHANGED: Final = "it is for another passphrase, or was damaged or changed."
 
 def encrypt(plain: BinaryIO, stream: BinaryIO, passphrase: str, work: int = WORK) -> None:
     """Write all that ``plain`` holds from where it stands; trying a passphrase on it takes 2**``work`` rounds."""
+    begin(stream, passphrase, work)(plain)
+
+
+def begin(stream: BinaryIO, passphrase: str, work: int = WORK) -> Callable[[BinaryIO], None]:
+    """Write the beginning of a file; what is returned writes what it is given as the rest.
+
+    The memory that a passphrase takes is given back by then, so the plain file is best made in between.
+    """
     file_key, salt, nonce = (secrets.token_bytes(16) for _ in range(3))
     body = ChaCha20Poly1305(_wrapping_key(passphrase, salt, work)).encrypt(bytes(12), file_key, None)
     header = b"age-encryption.org/v1\n-> scrypt %s %d\n%s\n---" % (_text(salt), work, _text(body))
     _write(stream, b"%s %s\n%s" % (header, _text(_mac(file_key, header)), nonce))
-    cipher, number, following = ChaCha20Poly1305(_derived(file_key, b"payload", nonce)), 0, plain.read(_CHUNK)
+    cipher = ChaCha20Poly1305(_derived(file_key, b"payload", nonce))
+    return partial(_write_payload, stream, cipher)
+
+
+def _write_payload(stream: BinaryIO, cipher: ChaCha20Poly1305, plain: BinaryIO) -> None:
+    number, following = 0, plain.read(_CHUNK)
     while True:
         chunk, following = following, plain.read(_CHUNK)
         _write(stream, cipher.encrypt(_nonce(number, last=not following), chunk, None))

@@ -232,6 +232,11 @@ def _read(data: memoryview, start: int, where: str) -> Pickle:
     pickle = interpret(data, start)
     if pickle.broken is not None:
         raise FormatError(f"{where}: the pickle cannot be read to its end: {pickle.broken}. {_OTHERWISE}")
+    if pickle.nested:
+        raise FormatError(
+            f"{where}: its pickle loads a file of torch's out of bytes inside of it, which torch.save does not write. "
+            f"{_OTHERWISE}"
+        )
     for event in pickle.events:
         if event.kind in _NEVER:
             raise FormatError(f"{where}: {event.operation} at byte {event.at:,} {event.kind.value}. {_OTHERWISE}")
