@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import FileIO
@@ -90,10 +91,10 @@ def write(
             "Put large plain data into tensors or numpy arrays."
         )
     stream.seek(begin + 8 + length)
-    # One thread each: pieces of a tensor are hashed in their order.
-    with ThreadPoolExecutor(1) as hasher, ThreadPoolExecutor(1) as flusher:
+    # One thread each: pieces of a tensor are hashed in their order, and those of the next one beside them.
+    with ThreadPoolExecutor(1) as odd, ThreadPoolExecutor(1) as even, ThreadPoolExecutor(1) as flusher:
         flushed = _Flushed(stream, flusher)
-        hashed = _Hashed(flushed, hasher, max(map(_size, ordered.values()), default=0))
+        hashed = _Hashed(flushed, itertools.cycle((odd, even)), max(map(_size, ordered.values()), default=0))
         hashes = [hashed.write(leaf.read()) for leaf in ordered.values()]
         hashed.finish()
         flushed.finish()
@@ -215,13 +216,13 @@ def _size(leaf: Leaf) -> int:
 
 @final
 class _Hashed:
-    """Writes data while another thread hashes it: both release the interpreter's lock.
+    """Writes data while other threads hash it, a tensor each: all of them release the interpreter's lock.
 
     What is hashed is what was written, even if somebody changes the tensor meanwhile, since both come from a copy.
     """
 
-    def __init__(self, stream: _Flushed, other: ThreadPoolExecutor, largest: int) -> None:
-        self._stream, self._other = stream, other
+    def __init__(self, stream: _Flushed, others: Iterator[ThreadPoolExecutor], largest: int) -> None:
+        self._stream, self._others = stream, others
         self._size = min(_CHUNK, largest)
         # Several, so that neither waits for the other at every piece, which takes long where processors are busy.
         self._more = _BUFFERS if largest >= _WORTH_A_THREAD else 1
@@ -230,7 +231,7 @@ class _Hashed:
 
     def write(self, data: memoryview) -> Callable[[], str]:
         """Write one tensor; returns what tells its digest, once ``finish`` was called."""
-        digest = hashlib.sha256()
+        digest, other = hashlib.sha256(), next(self._others)
         for start in range(0, len(data), _CHUNK):
             size = min(_CHUNK, len(data) - start)
             buffer = self._free_buffer()
@@ -240,7 +241,7 @@ class _Hashed:
                 digest.update(part)
                 self._buffers.append(buffer)
             else:
-                self._hashing.append((buffer, self._other.submit(digest.update, part)))
+                self._hashing.append((buffer, other.submit(digest.update, part)))
             self._stream.write(part)
         return digest.hexdigest
 
