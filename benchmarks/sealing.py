@@ -59,7 +59,7 @@ def parts(digest: str, store: Store) -> tuple[dict[str, float], dict[str, float]
     saving = {
         "sign": seconds(lambda: signature(digest, key), 200),
         "say where it comes from": seconds(lambda: dumps(store.lineage.origin(1, 1)), 50),
-        "note it": seconds(lambda: ledger.note(origin.run, ledger.Entry(1, digest, "/a/path")), 200),
+        "note it": seconds(lambda: ledger.note(origin.run, ledger.Entry(1, digest, "/a/path"), key), 200),
     }
     loading = {
         "check the signature": seconds(lambda: check_signature(digest, made, "the file"), 200),
