@@ -94,6 +94,14 @@ def inspect(used: Sequence[Used]) -> Iterator[tuple[ast.expr | ast.stmt, Hit]]:
             yield hit.node or one.node, hit
 
 
+def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    yield from zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)
+    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if default is not None:
+            yield parameter, default
+
+
 # What the last name of a function has to be for a call of it to matter, where it is reached through something.
 _LAST: Final = frozenset(path.rpartition(".")[2] for path in (*CALLS, *_PARTIAL))
 _LAST_NAMED: Final = frozenset(path.rpartition(".")[2] for path in (*surroundings.NAMED, *loads.HANDED_ON))
@@ -137,6 +145,9 @@ class _Inspection:
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
                         yield from surroundings.secret(key.value, Value(value, scope, self._resolver))
+            case ast.FunctionDef(args=arguments) | ast.AsyncFunctionDef(args=arguments):
+                for parameter, default in _defaults(arguments):
+                    yield from surroundings.secret(parameter.arg, Value(default, scope, self._resolver))
             case _:
                 return
 

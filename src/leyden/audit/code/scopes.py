@@ -204,6 +204,7 @@ class _Walk:
     def _function(self, node: Function, scope: Scope) -> None:
         if not isinstance(node, ast.Lambda):
             scope.add(node.name, UNKNOWN)
+            self.used.append(Used(node, scope))
             for decorator in node.decorator_list:
                 self.node(decorator, scope)
         inner = Scope(node, scope)

@@ -69,7 +69,7 @@ def _source(source: Value) -> Iterator[Hit]:
 
 def save_hyperparameters(call: Call) -> Iterator[Hit]:
     function = _function(call.scope)
-    if function is None:
+    if function is None or starts(call.path, ("leyden",)):  # which leaves out what looks like a secret
         return
     arguments = function.args
     names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]

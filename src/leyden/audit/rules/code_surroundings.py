@@ -234,6 +234,7 @@ SECRET: Final = Rule(
         "api_key = 'c8Kq2vX9rT4mZ7bN1wLp'",
         "connect(password='hunter2-Xy7qpt')",
         "config = {'token': 'q9Zr8Ts7Vu6Xw5Yx'}",
+        "def connect(user, password='hunter2-Xy7qpt', *, api_key=None): ...",
     ),
     good=("api_key = os.environ['API_KEY']", "token = '<pad>'", "password = ''", "pad_token = 'AbCdEf123456789'"),
 )  # fmt: skip

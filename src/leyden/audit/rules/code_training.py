@@ -74,6 +74,10 @@ SECRET_HPARAM: Final = Rule(
     ),
     good=(
         (
+            "import leyden as L\nclass M(L.LightningModule):\n    def __init__(self, lr, api_key):\n"
+            "        self.save_hyperparameters()"
+        ),
+        (
             "import lightning as L\nclass M(L.LightningModule):\n    def __init__(self, lr, api_key):\n"
             "        self.save_hyperparameters(ignore=['api_key'])"
         ),
