@@ -16,7 +16,7 @@ EXCEPTIONS = {
     ("audit/fix/apply.py", "unlink"): "takes back that name after an error",
     ("audit/pool.py", "tempfile.TemporaryFile"): "has no name; the auditor does not import security",
     ("checkpoint/convert.py", "torch.save"): "into a stream of the caller's",
-    ("cli/audit.py", "os.open"): "/dev/null, for what comes after the reader of a pipe has gone",
+    ("cli/main.py", "os.open"): "/dev/null, for what comes after the reader of a pipe has gone",
     ("security/ledger.py", "os.open"): "the record of a run: a line needs the one before it, in one lock",
     ("security/ledger.py", "os.ftruncate"): "takes away what a process that died has left of a line, in the same lock",
     ("security/saves.py", "os.open"): "the record of saves, beside the keys, which is moved away when it is full",

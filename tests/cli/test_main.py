@@ -78,3 +78,14 @@ def test_the_program_starts_without_torch():
 def test_the_package_runs_as_the_program():
     shown = subprocess.run([sys.executable, "-m", "leyden", "--version"], check=True, capture_output=True, text=True)
     assert shown.stdout == f"leyden {__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_error_to_tell_of():
+    code = "import sys; sys.stdin.read(1); from leyden.cli.main import main; sys.exit(main(['explain']))"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as program:
+        program.stdout.close()
+        program.stdin.write("x")
+        program.stdin.close()
+        assert program.stderr.read() == ""
+    assert program.returncode == 2

@@ -72,13 +72,8 @@ def run(options: Namespace) -> int:
     # Names of files may hold what the terminal's encoding does not have.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        report = perform(options, orders, threshold)
-        deliver(options, report)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe went away, which is its right; nothing more can be told to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
+    report = perform(options, orders, threshold)
+    deliver(options, report)
     if options.fix:
         from leyden.cli.audit_fix import mend
 

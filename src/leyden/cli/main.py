@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -48,7 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.arguments(choices.add_parser(name, help=command.help, description=command.help))
     arguments = parser.parse_args(argv)
     try:
-        return COMMANDS[arguments.command].run(arguments)
+        code = COMMANDS[arguments.command].run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe went away, which is its right; nothing more can be told to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (LeydenError, OSError) as error:
         # It may quote a file, and a terminal must not take parts of that for commands.
         told = redact_text(f"leyden {arguments.command}: {type(error).__name__}: {error}")
@@ -57,3 +62,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"leyden {arguments.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
+    return code
