@@ -224,9 +224,6 @@ def test_tensors_are_the_mapped_file_and_may_be_written_to(tmp_path):
     assert bool((second == 1).all())
 
 
-# Where tensors go -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "place", [None, "cpu", torch.device("cpu"), {}, {"cpu": "cpu"}, lambda storage, location: None]
 )
@@ -262,9 +259,6 @@ def test_tensors_of_a_device_that_is_not_here_are_on_the_cpu_unless_it_is_asked_
 
 def test_a_tensor_may_be_read_without_its_memory():
     assert load_legacy(saved(torch.ones(2)), map_location="meta").device.type == "meta"
-
-
-# What is not known to be data -----------------------------------------------------------------------------------------
 
 
 def test_an_object_is_an_error_that_names_it_its_place_and_the_way_out():
@@ -338,9 +332,6 @@ def test_what_stands_for_more_than_anybody_can_walk_through_is_refused():
     slow = b"}(" + b"".join(b"L%dL\nN" % (n * (2**61 - 1)) for n in range(1, 100)) + b"u."
     with pytest.raises(FormatError, match="chosen to be slow"):
         load_legacy(pickled(slow))
-
-
-# Containers -----------------------------------------------------------------------------------------------------------
 
 
 def rezipped(value, change=lambda name, content: [(name, content)], method=zipfile.ZIP_STORED) -> io.BytesIO:
@@ -468,9 +459,6 @@ def test_a_tensor_cannot_reach_beyond_its_storage_or_repeat_it_without_end():
 def test_a_quantized_tensor_is_named():
     with pytest.raises(FormatError, match=r"key is a quantized tensor, which is not read. Save its int_repr\(\)"):
         load_legacy(saved({"key": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}))
-
-
-# Policy ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_policy_can_refuse_every_pickled_file(monkeypatch):
