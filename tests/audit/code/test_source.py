@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,30 @@ def test_an_audit_of_models_alone_parses_no_python():
         "import sys; from leyden.audit.sources import SOURCES; sys.exit('leyden.audit.code.inspection' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "passw" * 40_000,
+        ("key" + " " * 1000) * 200,
+        "key" + "']" * 100_000,
+        "import torch\n" + "x=x.a\n" * 20_000 + "torch.load(x)\n",
+        "import os\nx = x + 'a'\nos.system(x)\nopen(x)\n",
+        "import os\nos.system(" + "+".join(["a"] * 900) + ")\n",
+        "import os\n" + "".join(f"x{i + 1}=x{i}+x{i}\n" for i in range(3000)) + "os.system(x3000)\n",
+        "import torch\ntorch.load(" + "'a'+" * 900 + "'b')\n",
+    ],
+    ids=["words", "spaces", "brackets", "bindings", "itself", "sum", "doubling", "texts"],
+)
+def test_a_program_written_to_be_slow_is_read_in_time(program):
+    started = time.process_time()
+    found(program)
+    assert time.process_time() - started < 5
+
+
+def test_a_notebook_written_to_be_slow_is_read_in_time():
+    started = time.process_time()
+    for tail in (" " * 200_000, "a, " * 60_000, "a." * 100_000 + "\n"):
+        found(notebook("import torch\n%x\n" + tail).decode(), "a.ipynb")
+    assert time.process_time() - started < 5

@@ -47,7 +47,8 @@ _BESIDE: Final[Mapping[Check, str]] = {
 }
 _ALWAYS: Final = (
     "|".join(_BESIDE.values())
-    + r"|(?i:passw\w*|passphrase|pwd|secret|key|token|credentials?|bearer)[\"'\]\s]*[=:]\s*[bBrRuU]?[\"']"
+    + r"|(?i:passw\w{0,20}|passphrase|pwd|secret|key|token|credentials?|bearer)"
+    + r"[\"'\]\s]{0,40}[=:]\s{0,40}[bBrRuU]?[\"']"  # bounded: a text of nothing but these would take for ever
     + r"|[\"'](?:sk-|hf_|gh[pousr]_|github_pat_|AKIA|xox|glpat-|AIza|npm_|pypi-)"
 )
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 # A cell whose first line is one of these is not Python.
 _OTHER: Final = re.compile(r"%%(?!(time|timeit|capture|prun)\b)\w+")
+# Each reads a line once, however long somebody has made it: no part can begin in the middle of the one before.
 _MAGIC: Final = re.compile(r"(\s*)([%!?].*|[\w.]+\?{1,2}\s*)")
-_ASSIGNED: Final = re.compile(r"(\s*)([\w, ]+=\s*)([%!].*)")
+_ASSIGNED: Final = re.compile(r"(\s*)(\w[\w, ]*=\s*)([%!].*)")
 
 
 def cells(data: memoryview) -> Iterator[tuple[int, str]]:

@@ -12,7 +12,7 @@ from leyden.audit.code.resolve import NOTHING, Resolver
 from leyden.audit.code.scopes import Scope
 from leyden.audit.finding import Rule, Severity
 
-_WIDEST: Final = 200  # expressions inside an argument that are looked at for where it comes from
+_WIDEST: Final = 200  # expressions inside an argument that are looked at for where it comes from and how it begins
 
 
 @final
@@ -54,15 +54,18 @@ class Value:
 
     def begins(self) -> str:
         """The text that it is known to begin with: of a constant, an f-string, a sum, a format."""
-        match self.resolver.literal(self.node, self.scope):
-            case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
-                return text
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
-                return Value(left, self.scope, self.resolver).begins()
-            case ast.Call(func=ast.Attribute(value=owner, attr="format")):
-                return Value(owner, self.scope, self.resolver).begins()
-            case _:
-                return self.text()
+        node = self.node
+        for _ in range(_WIDEST):
+            match self.resolver.literal(node, self.scope):
+                case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+                    return text
+                case ast.BinOp(left=first, op=ast.Add() | ast.Mod()):
+                    node = first
+                case ast.Call(func=ast.Attribute(value=first, attr="format")):
+                    node = first
+                case _:
+                    break
+        return Value(node, self.scope, self.resolver).text()
 
     def origin(self) -> Origin | None:
         """The least trusted one that takes part in deciding what this is; None where nothing says so."""

@@ -15,8 +15,9 @@ from leyden.audit.code.names import canonical
 from leyden.audit.code.scopes import Binding, Element, Imported, Made, Receiver, Scope, Unknown
 
 _MOST: Final = 6  # paths of one expression
-_DEEPEST: Final = 20  # names that lead to names
+_DEEPEST: Final = 20  # names that lead to names, and sums within sums
 _LONGEST: Final = 300  # characters of a path
+_TEXT: Final = 10_000  # characters of a sum of texts
 _BUILTINS: Final = frozenset(dir(builtins))
 NOTHING: Final = object()  # no constant
 _FETCHING: Final = frozenset(("builtins.getattr", "operator.attrgetter"))
@@ -43,18 +44,21 @@ class Resolver:
 
     def constant(self, node: ast.expr, scope: Scope, depth: int = 0) -> Any:
         """The constant that an expression is, or NOTHING."""
+        if depth > _DEEPEST:
+            return NOTHING
         match node:
             case ast.Constant():
                 return node.value
             case ast.UnaryOp(op=ast.Not()):
-                value = self.constant(node.operand, scope, depth)
+                value = self.constant(node.operand, scope, depth + 1)
                 return NOTHING if value is NOTHING else not value
             case ast.JoinedStr() if all(isinstance(part, ast.Constant) for part in node.values):
                 return "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
             case ast.BinOp(op=ast.Add()):
-                left, right = (self.constant(side, scope, depth) for side in (node.left, node.right))
-                return left + right if isinstance(left, str) and isinstance(right, str) else NOTHING
-            case ast.Name() if depth <= _DEEPEST:
+                left, right = (self.constant(side, scope, depth + 1) for side in (node.left, node.right))
+                whole = isinstance(left, str) and isinstance(right, str) and len(left) + len(right) <= _TEXT
+                return left + right if whole else NOTHING
+            case ast.Name():
                 found = scope.find(node.id)
                 if found is None or len(found[0]) != 1 or not isinstance(found[0][0], ast.expr):
                     return NOTHING

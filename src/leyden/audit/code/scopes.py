@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias, final
+from typing import Final, NamedTuple, TypeAlias, TypeVar, final
 
 from leyden.audit.finding import Budget
 
@@ -69,6 +69,9 @@ class Unknown:
 
 Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Unknown"
 UNKNOWN: Final = Unknown()
+_T = TypeVar("_T")
+# What is kept of one name. A program can bind a name, and use it, as often as it has lines.
+_MOST: Final = 32
 
 
 @final
@@ -87,7 +90,7 @@ class Scope:
         return isinstance(self.node, ast.ClassDef)
 
     def add(self, name: str, value: Binding) -> None:
-        self.names.setdefault(name, []).append(value)
+        _keep(self.names.setdefault(name, []), value)
 
     def find(self, name: str) -> tuple[Sequence[Binding], Scope] | None:
         """What a name used in this scope is bound to, and the scope that binds it; None where it is bound nowhere."""
@@ -97,6 +100,11 @@ class Scope:
                 return scope.names[name], scope
             scope = scope.parent
         return None
+
+
+def _keep(kept: list[_T], one: _T) -> None:
+    if len(kept) < _MOST:
+        kept.append(one)
 
 
 @final
@@ -197,7 +205,7 @@ class _Walk:
             module = f"{self._package}.{module}".rstrip(".")
         for name in node.names:
             if name.name == "*":
-                scope.stars.append(module)
+                _keep(scope.stars, module)
             else:
                 scope.add(name.asname or name.name, Imported(f"{module}.{name.name}"))
 
@@ -244,7 +252,7 @@ def _bind(target: ast.expr, value: Binding, scope: Scope) -> None:
         case ast.Attribute(value=ast.Name(id=name)):
             for binding in scope.names.get(name, ()):
                 if isinstance(binding, Receiver):
-                    binding.cls.attributes.setdefault(target.attr, []).append(value)
+                    _keep(binding.cls.attributes.setdefault(target.attr, []), value)
         case _:
             pass
 
