@@ -101,7 +101,7 @@ def test_what_cannot_be_written_for_torch_leaves_no_file(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["mine"], "is no pickled file. To write it for Lightning, say --to lightning"),
+        (["mine"], "say --to lightning; else check the path"),
         (["--to", "lightning", "theirs"], "is a pickled file already"),
         (["--to", "lightning", "--seal", "mine"], "--seal and --allow-class are for files of Leyden's"),
         (["--leave-out", "a", "theirs"], "--leave-out is for files that others read"),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
-from pathlib import Path
 from typing import Final, final
 
 from leyden.audit.finding import Accepted, Artifact, Finding, Limits, Place, Record, Source
@@ -197,7 +196,3 @@ def default_jobs() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
-
-
-def default_root() -> str:
-    return str(Path.cwd())

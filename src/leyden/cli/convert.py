@@ -40,7 +40,10 @@ def run(options: Namespace) -> int:
         raise PathError(f"There is nothing at {options.path} to convert.")
     pickled = is_pickled(content(options.path))
     if options.to == "leyden" and not pickled:
-        raise FormatError(f"{options.path} is no pickled file. To write it for Lightning, say --to lightning.")
+        raise FormatError(
+            f"{options.path} is no pickled file. To write a checkpoint of Leyden's for Lightning, say --to lightning; "
+            "else check the path."
+        )
     if options.to == "lightning" and pickled:
         raise FormatError(f"{options.path} is a pickled file already, so there is nothing to convert to lightning.")
     if options.to == "lightning" and (options.seal or options.allow_class):
