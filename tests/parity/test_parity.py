@@ -14,7 +14,8 @@ import pytest
 from tests.parity.compare import mismatches
 from tests.parity.run import PROGRAMS, program_names
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__)
+ROOT = HERE.parents[2]
 FRAMEWORKS = ("pytorch_lightning", "leyden")
 LIMIT = 300
 
@@ -22,8 +23,8 @@ LIMIT = 300
 @pytest.fixture(scope="session")
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each framework answered to each program that this session tests: one process per framework, side by side."""
-    items = (getattr(item, "callspec", None) for item in request.session.items)
-    wanted = sorted({spec.params["program"] for spec in items if spec is not None and "program" in spec.params})
+    here = (test for test in request.session.items if isinstance(test, pytest.Function) and test.path == HERE)
+    wanted = sorted({test.callspec.params["program"] for test in here})
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("PL_")
     }  # of other tests' seeds
