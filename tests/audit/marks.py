@@ -38,6 +38,8 @@ def read(file: File) -> Iterator[Record]:
         for word, rule in (("BAD", BAD), ("MILD", MILD)):
             if word in line:
                 yield rule.at(file.place.at_line(number, line.index(word) + 1), f"It says {word}.", snippet=line)
+    if data.startswith(b"VERSION") and "torch" in file.versions:
+        yield MILD.at(file.place, f"It runs with torch {file.versions['torch']}.")
     misbehave(file, data)
 
 

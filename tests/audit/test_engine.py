@@ -4,10 +4,10 @@ import os
 from datetime import date
 
 import pytest
-from tests.audit.marks import SOURCE, WORKER
+from tests.audit.marks import BAD, SOURCE, WORKER
 
 from leyden.audit.engine import Orders, Progress, audit
-from leyden.audit.finding import Artifact, Place
+from leyden.audit.finding import Artifact, Place, Survey
 from leyden.audit.suppress import Suppression
 
 TODAY = date(2026, 11, 22)
@@ -53,6 +53,33 @@ def test_many_files_go_to_processes_and_say_the_same(tmp_path):
     assert len(here) == 2 * 30 + 2 + 1
     assert [type(one) for one in here].count(Artifact) == 1
     assert away[-1].rule == "LEY007"
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_readers_know_the_versions_of_the_project(tmp_path, jobs):
+    write(tmp_path, {f"{n:03}": "VERSION" for n in range(70)})
+    found = records(tmp_path, jobs=jobs, versions={"torch": "2.5"})
+    assert [one.message for one in found] == ["It runs with torch 2.5."] * 70
+
+
+def test_what_belongs_to_no_file_is_surveyed_after_them(tmp_path):
+    write(tmp_path, {"a": "BAD"})
+    here = tmp_path / "b"
+
+    def look():
+        yield BAD.at(Place(str(here)), "The first.", key="alike")
+        yield BAD.at(Place(str(here)), "The second.", key="alike")
+        raise LookupError("what nobody thought of")
+
+    orders = Orders((str(tmp_path),), str(tmp_path))
+    surveys = [Survey("marks", look, (BAD,)), Survey("nothing", lambda: iter(()), ())]
+    first, *found = audit(orders, lambda: (SOURCE,), today=TODAY, worker=WORKER, surveys=surveys)
+    assert (first.place.path, [one.rule for one in found]) == (str(tmp_path / "a"), ["LEY901", "LEY901", "LEY004"])
+    one, two, failed = (one.fingerprint for one in found)
+    assert (one.partition(":")[0], one[-2:], two[-2:]) == (two.partition(":")[0], ":1", ":2")
+    known = Orders((str(tmp_path),), str(tmp_path), baseline=frozenset({two, failed}))
+    again = audit(known, lambda: (SOURCE,), today=TODAY, worker=WORKER, surveys=surveys)
+    assert [one.accepted is not None for one in again] == [False, False, True, False]
 
 
 def test_progress_counts_files_and_bytes(tmp_path):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 from typing import Final, final
 
-from leyden.audit.finding import Accepted, Artifact, Finding, Limits, Place, Record, Source
+from leyden.audit.finding import Accepted, Artifact, Finding, Limits, Place, Record, Source, Survey
 from leyden.audit.fingerprint import Fingerprints, label
-from leyden.audit.look import Job, look
+from leyden.audit.look import Job, look, surveyed
 from leyden.audit.rules.engine import OVER_LIMIT
 from leyden.audit.suppress import Suppression, in_settings
 from leyden.audit.walk import Found, Walk, beneath
@@ -39,6 +39,7 @@ class Orders:
     limits: Limits = field(default_factory=Limits)
     suppressions: tuple[Suppression, ...] = ()
     baseline: frozenset[str] = frozenset()
+    versions: Mapping[str, str] = field(default_factory=dict)  # the oldest that the project may run each package with
     most: int = 100_000  # findings in all; nobody reads so many, and a report holds them
 
 
@@ -59,13 +60,14 @@ def audit(
     *,
     today: date,
     worker: Sequence[str],
+    surveys: Iterable[Survey] = (),
     progress: Progress | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Iterator[Record]:
     """Findings and artifacts, as they come.
 
     ``tick`` is called now and then, ``worker`` starts a worker process, which has readers of its own; ``sources`` is
-    asked for readers only if no process is started.
+    asked for readers only if no process is started. ``surveys`` follow the files, in this process.
     """
     progress = progress or Progress()
     own = orders.root if orders.trusting else None
@@ -85,7 +87,7 @@ def audit(
     small = len(first) <= _FEW and size <= _SMALL
     items = chain(first, found)
     answers = _here(items, orders, sources(), today) if small or orders.jobs == 0 else _away(items, orders, worker)
-    for answer in answers:
+    for answer in chain(answers, _surveys(surveys, orders)):
         if answer is not None:
             path, length, records = answer
             if length is not None:
@@ -96,7 +98,7 @@ def audit(
                     text = f"There are over {orders.most:,} findings, so the audit ended here."
                     yield _named(OVER_LIMIT.at(Place(path), text, key="findings"), orders)
                     return
-                yield without_secrets(_judged(record, path, orders, holding))
+                yield without_secrets(_judged(record, record.place.path, orders, holding))
         tick()
 
 
@@ -150,6 +152,16 @@ def _away(items: Iterable[Found | Finding], orders: Orders, worker: Sequence[str
         yield _told(finding, orders)
 
 
+def _surveys(surveys: Iterable[Survey], orders: Orders) -> Iterator[Answer]:
+    named: dict[str, Fingerprints] = {}
+    for survey in surveys:
+        for record in surveyed(survey, orders.root, orders.limits):
+            path = record.place.path
+            if isinstance(record, Finding):
+                record = named.setdefault(path, Fingerprints(label(path, orders.root))).of(record)
+            yield path, None, [record]
+
+
 def _told(finding: Finding, orders: Orders) -> Answer:
     return finding.place.path, None, [_named(finding, orders)]
 
@@ -161,7 +173,7 @@ def _named(finding: Finding, orders: Orders) -> Finding:
 def _job(found: Found, orders: Orders) -> Job:
     # A stranger's file does not excuse itself.
     own = orders.trusting and beneath(os.path.realpath(found.path), orders.root)
-    return Job(found.path, label(found.path, orders.root), own, orders.digests, orders.limits)
+    return Job(found.path, label(found.path, orders.root), own, orders.digests, orders.limits, orders.versions)
 
 
 def _judged(record: Record, path: str, orders: Orders, holding: Iterable[Suppression]) -> Record:

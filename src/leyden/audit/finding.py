@@ -7,7 +7,7 @@ runs anything itself. What it cannot look at is a finding of a rule that is ``bl
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final, Literal, Protocol, TypeAlias, final
@@ -188,6 +188,7 @@ class File:
     data: memoryview
     budget: Budget
     mode: int = 0o600  # permission bits
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the project: the oldest that each package may have
 
     @property
     def name(self) -> str:
@@ -217,6 +218,16 @@ class Source:
 
     name: str  # "artifacts"
     read: Reader
+    rules: tuple[Rule, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Survey:
+    """One kind of thing that is audited once, and not file by file: an environment, the machine, the runs."""
+
+    name: str  # "environment"
+    look: Callable[[], Iterator[Record]]
     rules: tuple[Rule, ...]
 
 

@@ -7,7 +7,7 @@ import lzma
 import struct
 import traceback
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Final, final
 
 from leyden.audit import suppress
 from leyden.audit.deadline import deadline
-from leyden.audit.finding import Artifact, Budget, File, Finding, LimitError, Limits, Place, Record, Source
+from leyden.audit.finding import Artifact, Budget, File, Finding, LimitError, Limits, Place, Record, Source, Survey
 from leyden.audit.fingerprint import Fingerprints
 from leyden.audit.opening import ChangedError, SpecialError, opened
 from leyden.audit.rules.engine import CHANGED, DAMAGED, OVER_LIMIT, READER_FAILED, SPECIAL
@@ -52,6 +52,7 @@ class Job:
     inline: bool  # whether its own comments may accept findings
     digest: bool  # whether artifacts get the digest of their file
     limits: Limits = field(default_factory=Limits)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
@@ -64,7 +65,7 @@ def look(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
 def _guarded(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
     place = Place(job.path)
     try:
-        with opened(job.path, Budget(job.limits)) as file:
+        with opened(job.path, Budget(job.limits), job.versions) as file:
             for source in sources:
                 yield from _read(file, source, job, today)
     except ChangedError as error:
@@ -79,7 +80,7 @@ def _guarded(job: Job, sources: Iterable[Source], today: date) -> Iterator[Recor
 
 def _read(file: File, source: Source, job: Job, today: date) -> Iterator[Record]:
     findings: list[Finding] = []
-    for record in _caught(file, source, job.limits):
+    for record in _caught(lambda: source.read(file), file.place, file.budget, source.name):
         match record:
             case Finding():
                 findings.append(record)
@@ -94,35 +95,40 @@ def _read(file: File, source: Source, job: Job, today: date) -> Iterator[Record]
         yield from findings
 
 
-def _caught(file: File, source: Source, limits: Limits) -> Iterator[Record]:
+def surveyed(survey: Survey, where: str, limits: Limits) -> Iterator[Record]:
+    """What a survey finds, without fingerprints; what stops it is a finding at the path ``where``."""
+    yield from _caught(survey.look, Place(where), Budget(limits), survey.name)
+
+
+def _caught(read: Callable[[], Iterable[Record]], place: Place, budget: Budget, name: str) -> Iterator[Record]:
     """What a reader yields, up to the limit; then what stopped it."""
-    left = limits.findings
+    left = budget.limits.findings
     try:
-        records = iter(source.read(file))
+        records = iter(read())
         while True:
-            with deadline(file.budget):  # and not while somebody else has the record
+            with deadline(budget):  # and not while somebody else has the record
                 record = next(records, None)
             if record is None:
                 return
             if isinstance(record, Finding):
                 left -= 1
                 if left < 0:
-                    text = f"It has over {limits.findings:,} findings; the rest are not shown."
-                    yield OVER_LIMIT.at(file.place, text, key=f"{source.name} findings")
+                    text = f"It has over {budget.limits.findings:,} findings; the rest are not shown."
+                    yield OVER_LIMIT.at(place, text, key=f"{name} findings")
                     return
             yield record
     except LimitError as error:
         text = f"Not all of it was looked at: {error}, the limit."
-        yield OVER_LIMIT.at(file.place, text, key=f"{source.name} limit")
+        yield OVER_LIMIT.at(place, text, key=f"{name} limit")
     except FormatError as error:
-        yield DAMAGED.at(file.place, f"Not all of it was looked at: {error}", key=f"{source.name} damaged")
+        yield DAMAGED.at(place, f"Not all of it was looked at: {error}", key=f"{name} damaged")
     except MemoryError:
-        text = f"It takes over {limits.memory:,} bytes of memory, the limit."
-        yield OVER_LIMIT.at(file.place, text, key=f"{source.name} memory")
+        text = f"It takes over {budget.limits.memory:,} bytes of memory, the limit."
+        yield OVER_LIMIT.at(place, text, key=f"{name} memory")
     except RecursionError:
-        yield OVER_LIMIT.at(file.place, "It is nested deeper than can be followed.", key=f"{source.name} depth")
+        yield OVER_LIMIT.at(place, "It is nested deeper than can be followed.", key=f"{name} depth")
     except _BUGS as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         kind, line = type(error).__name__, f"{Path(frame.filename).name}:{frame.lineno}"
-        text = f"The reader of {source.name} failed with {kind} in {line}: {error}"
-        yield READER_FAILED.at(file.place, text, key=f"{source.name} {kind}")
+        text = f"The reader of {name} failed with {kind} in {line}: {error}"
+        yield READER_FAILED.at(place, text, key=f"{name} {kind}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final
 
 from leyden.audit.finding import Budget, File, Place
@@ -24,6 +25,9 @@ _FLAGS: Final = (
 )
 
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class ChangedError(FormatError):
     """The file is not what it was when it was opened."""
 
@@ -33,7 +37,7 @@ class SpecialError(FormatError):
 
 
 @contextmanager
-def opened(path: str, budget: Budget) -> Iterator[File]:
+def opened(path: str, budget: Budget, versions: Mapping[str, str] = _NOTHING) -> Iterator[File]:
     """The file at ``path``; ChangedError at the end of the block if it changed during it."""
     descriptor = os.open(path, _FLAGS)
     try:
@@ -43,12 +47,12 @@ def opened(path: str, budget: Budget) -> Iterator[File]:
         if before.st_size > LARGEST_READ:
             # Never closed by hand: an error on its way out holds on to slices. It ends with the last of them.
             mapped = mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ)
-            yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode))
+            yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode), versions)
         else:
             content = _content(descriptor, before.st_size)
             if len(content) != before.st_size:
                 raise ChangedError(f"it has {before.st_size:,} bytes, and other than that could be read")
-            yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode))
+            yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode), versions)
         after = os.fstat(descriptor)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise ChangedError("another program wrote to it while it was read")

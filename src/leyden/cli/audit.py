@@ -118,6 +118,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     from leyden.audit.report import Report, counts
     from leyden.audit.rules.every import RULES
     from leyden.audit.suppress import today
+    from leyden.audit.surveys import surveys
     from leyden.audit.worker import command
     from leyden.cli.audit_screen import Bar, printer
 
@@ -128,7 +129,10 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     findings: list[Finding] = []
     artifacts: list[Artifact] = []
     try:
-        for record in audit(orders, sources, today=today(), worker=command(), progress=progress, tick=bar.draw):
+        looked = audit(
+            orders, sources, today=today(), worker=command(), surveys=surveys(), progress=progress, tick=bar.draw
+        )
+        for record in looked:
             match record:
                 case Artifact():
                     artifacts.append(record)
