@@ -26,12 +26,13 @@ from leyden.equipment import callbacks_for, check_together, checkpoint_named, lo
 from leyden.errors import DetachedError, ModuleError, SettingsError, UsageError
 from leyden.loggers.logger import Logger
 from leyden.loop.run import Status
+from leyden.running import run_evaluation, run_fit, run_prediction
 from leyden.runtime.creation import created_on
 from leyden.security.encryption import Encryption
 from leyden.security.manifest import Manifest
 from leyden.security.policy import Policy
 from leyden.security.remote import Place, place_of
-from leyden.session import Session, run_evaluation, run_fit, run_prediction
+from leyden.session import Session
 from leyden.settings import flag, refuse_in_barebones, refuse_unavailable, resolve
 from leyden.strategies.accelerator import Accelerator
 from leyden.strategies.checkpoint_io import without_checkpoint_io
