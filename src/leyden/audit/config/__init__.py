@@ -1,0 +1,1 @@
+"""Configuration that is read as data with positions, and what is wrong in it."""
