@@ -6,7 +6,8 @@ from typing import Final
 
 from leyden.audit.artifacts.source import SOURCE as ARTIFACTS
 from leyden.audit.code.source import SOURCE as CODE
+from leyden.audit.config.source import SOURCE as CONFIGURATION
 from leyden.audit.finding import Source
 from leyden.audit.permissions import SOURCE as PERMISSIONS
 
-SOURCES: Final[tuple[Source, ...]] = (ARTIFACTS, CODE, PERMISSIONS)
+SOURCES: Final[tuple[Source, ...]] = (ARTIFACTS, CODE, CONFIGURATION, PERMISSIONS)

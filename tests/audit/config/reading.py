@@ -5,7 +5,8 @@ from __future__ import annotations
 from leyden.audit.config.building import Parsed
 from leyden.audit.config.documents import parsed
 from leyden.audit.config.nodes import Mapping, Node, Scalar, Sequence, target
-from leyden.audit.finding import Budget, File, Place
+from leyden.audit.config.source import read_config
+from leyden.audit.finding import Budget, File, Finding, Place
 
 
 def file(text: str | bytes, name: str) -> File:
@@ -32,3 +33,11 @@ def plain(node: Node | None) -> object:
 
 def kinds(text: str | bytes, name: str = "a.yaml") -> list[str]:
     return [trouble.kind for trouble in read(text, name).troubles]
+
+
+def found(text: str | bytes, name: str) -> list[Finding]:
+    return [record for record in read_config(file(text, name)) if isinstance(record, Finding)]
+
+
+def rules(text: str | bytes, name: str) -> list[str]:
+    return [finding.rule for finding in found(text, name)]

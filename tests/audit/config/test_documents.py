@@ -42,6 +42,10 @@ def test_every_document_of_a_stream_is_read():
     assert [plain(root) for root in read("a: 1\n---\nb: 2\n").documents] == [{"a": "1"}, {"b": "2"}]
 
 
+def test_json_of_many_lines_is_many_documents():
+    assert [plain(root) for root in read('{"a": 1}\n{"b": 2}\n', "a.json").documents] == [{"a": "1"}, {"b": "2"}]
+
+
 def test_tags_stay_text():
     (root,) = read("a: !!python/object/apply:os.system [id]\nb: !Ref c\n").documents
     assert isinstance(root, Mapping)

@@ -31,14 +31,23 @@ _MARKS: Final = (
 )
 
 
+# Files of these names are YAML without saying so.
+_NAMES: Final = frozenset(("mlproject", ".condarc"))
+
+
 def parsed(file: File) -> Parsed:
     """What a file with one of the suffixes in ``PARSERS`` holds; LimitError where it costs too much."""
-    return PARSERS[suffix(file.name)](decoded(file.data), file.budget)
+    return parse(file.name, decoded(file.data), file.budget)
+
+
+def parse(name: str, text: str, budget: Budget) -> Parsed:
+    """What the text of a file holds whose name ``suffix`` knows."""
+    return PARSERS[suffix(name)](text, budget)
 
 
 def suffix(name: str) -> str:
     """The suffix by which ``PARSERS`` knows a name in lower case, or an empty text."""
-    found = f".{name.rpartition('.')[2]}"
+    found = ".yaml" if name in _NAMES else f".{name.rpartition('.')[2]}"
     return found if found in PARSERS else ""
 
 

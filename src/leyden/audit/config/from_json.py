@@ -18,7 +18,7 @@ _WORDS: Final = frozenset(("true", "false", "null", "NaN", "Infinity", "-Infinit
 
 
 def parse_json(text: str, budget: Budget) -> Parsed:
-    """The value in ``text``; LimitError beyond the limits."""
+    """The value in ``text``, or several one after the other; LimitError beyond the limits."""
     return _Reading(text, budget).parsed()
 
 
@@ -38,10 +38,8 @@ class _Reading:
     def parsed(self) -> Parsed:
         try:
             self._value()
-            while self._closing:
-                self._inside()
-            if self._next() is not None:
-                raise _BrokenError("something follows the value")
+            while self._closing or self._next() is not None:
+                self._inside() if self._closing else self._value()
         except _BrokenError as error:
             line, column = self._place(self._at)
             self._builder.malformed(str(error), line, column)

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TEMPLATED: Final = re.compile(r"\{\{|\{%")
-_STATEMENT: Final = re.compile(r"\{%[^\n]{0,2000}?%\}|\{#[^\n]{0,2000}?#\}")
-_EXPRESSION: Final = re.compile(r"\{\{[^\n]{0,2000}?\}\}")
+# A statement or a comment, or a line of nothing but an expression, which puts in whole blocks.
+_BLOCK: Final = re.compile(
+    r"\{%[^%]{0,2000}%\}|\{#[^#]{0,8000}#\}|\{\{-?\s?/\*[^*]{0,8000}\*/\s?-?\}\}|^[ \t]*\{\{[^{}\n]{0,2000}\}\}[ \t]*$",
+    re.MULTILINE,
+)
+_EXPRESSION: Final = re.compile(r"\{\{[^{}\n]{0,2000}\}\}")
 
 
 def parse_yaml(text: str, budget: Budget) -> Parsed:
@@ -52,9 +56,9 @@ def _take(builder: Builder, event: Any, yaml: Any) -> None:
     kind = type(event)
     if kind is yaml.ScalarEvent:
         tag = event.tag or ""
-        last = event.end_mark.line + 1
+        last, block = event.end_mark.line + 1, event.style == "|"
         # Where no tag is written, the first of the two says whether a plain one would mean the same.
-        builder.scalar(Scalar(event.value, line, column, tag, bool(event.implicit[0]), last), event.anchor or "")
+        builder.scalar(Scalar(event.value, line, column, tag, bool(event.implicit[0]), last, block), event.anchor or "")
     elif kind is yaml.MappingStartEvent:
         builder.begin("mapping", line, column, event.tag or "", event.anchor or "")
     elif kind is yaml.SequenceStartEvent:
@@ -69,5 +73,5 @@ def _take(builder: Builder, event: Any, yaml: Any) -> None:
 
 def _filled(text: str) -> str:
     """A template with blanks for statements and words for expressions; every line and column stays where it is."""
-    text = _STATEMENT.sub(lambda found: " " * len(found[0]), text)
+    text = _BLOCK.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     return _EXPRESSION.sub(lambda found: "x" * len(found[0]), text)

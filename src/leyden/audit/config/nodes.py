@@ -25,6 +25,7 @@ class Scalar:
     tag: str = ""  # only one that is written: "!Ref", "tag:yaml.org,2002:python/name:os.system"
     plain: bool = False  # without quotes, so that `true` is a truth value
     last_line: int = 0  # 0: the same
+    block: bool = False  # its text begins on the next line and keeps its lines
 
     @property
     def is_true(self) -> bool:
@@ -63,7 +64,7 @@ class Mapping:
         node = self.get(name)
         return node.text if isinstance(node, Scalar) else ""
 
-    def named(self) -> Iterator[tuple[Scalar, Node]]:
+    def named(self) -> Iterator[tuple[Scalar, Real]]:
         """The mapping's own pairs whose key is text, with aliases looked through."""
         for key, value in self.pairs:
             name, found = target(key), target(value)

@@ -10,8 +10,12 @@ from leyden.audit.rules.artifacts import ARTIFACTS
 from leyden.audit.rules.code_loads import LOADS
 from leyden.audit.rules.code_surroundings import SURROUNDINGS
 from leyden.audit.rules.code_training import TRAINING
+from leyden.audit.rules.config_commands import COMMANDS
+from leyden.audit.rules.config_containers import CONTAINERS
+from leyden.audit.rules.config_pipelines import PIPELINES
+from leyden.audit.rules.config_values import VALUES
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.permissions import PERMISSIONS
 
-_ALL: Final = (ENGINE, ARTIFACTS, LOADS, TRAINING, SURROUNDINGS, PERMISSIONS)
+_ALL: Final = (ENGINE, ARTIFACTS, LOADS, TRAINING, SURROUNDINGS, VALUES, CONTAINERS, COMMANDS, PIPELINES, PERMISSIONS)
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
