@@ -6,9 +6,11 @@ from leyden.audit.code.source import read_code
 from leyden.audit.finding import Budget, File, Finding, Place
 
 
-def found(text: str | bytes, name: str = "train.py") -> list[Finding]:
+def found(text: str | bytes, name: str = "train.py", **versions: str) -> list[Finding]:
+    """What is found in a project whose packages are at least of ``versions``: ``pytorch_lightning="2.4"``."""
     data = text.encode() if isinstance(text, str) else text
-    records = read_code(File(Place(name), memoryview(data), Budget()))
+    oldest = {package.replace("_", "-"): version for package, version in versions.items()}
+    records = read_code(File(Place(name), memoryview(data), Budget(), versions=oldest))
     return [record for record in records if isinstance(record, Finding)]
 
 

@@ -14,6 +14,7 @@ from tests.audit.code.programs import found, rules
 from leyden.audit.code.inspection import inspect
 from leyden.audit.code.scopes import scoped
 from leyden.audit.code.text import LARGEST, parsed
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Budget, File, LimitError, Limits, Place
 
 LOAD = "import torch\ntorch.load(path, weights_only=False)\n"
@@ -124,7 +125,9 @@ def test_the_quick_look_before_parsing_passes_over_nothing():
     for path in [*(root / "src").rglob("*.py"), *(root / "tests" / "compat").rglob("*.py")]:
         data = path.read_bytes()
         file = File(Place(str(path)), memoryview(data), Budget())
-        whole = {(hit.rule.id, at.lineno) for at, hit in inspect(scoped(parsed(file).tree, path.stem, Budget()))}
+        whole = {
+            (hit.rule.id, at.lineno) for at, hit in inspect(scoped(parsed(file).tree, path.stem, Budget()), Versions())
+        }
         if {(finding.rule, finding.place.line) for finding in found(data, str(path))} != whole:
             differing.append(path.name)
     assert differing == []

@@ -14,6 +14,7 @@ from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import Resolver
 from leyden.audit.code.scopes import Imported, Scope, Used, scoped
 from leyden.audit.code.text import parsed
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import File, Finding
 from leyden.audit.rules.code_surroundings import SECRET
 
@@ -75,8 +76,9 @@ def findings(file: File) -> Iterator[Finding]:
     unit = parsed(file)
     package = re.sub(r"\W", "_", file.name.partition(".")[0]) or "package"
     used = scoped(unit.tree, package, file.budget)
+    versions = Versions(file.versions)
     told: set[tuple[str, int, int]] = set()
-    for at, hit in inspect(used):
+    for at, hit in inspect(used, versions):
         key = hit.rule.id, at.lineno, at.col_offset
         if key in told:
             continue
@@ -87,9 +89,9 @@ def findings(file: File) -> Iterator[Finding]:
         yield hit.rule.at(unit.place_of(at), hit.message, snippet=snippet, severity=hit.severity)
 
 
-def inspect(used: Sequence[Used]) -> Iterator[tuple[ast.expr | ast.stmt, Hit]]:
+def inspect(used: Sequence[Used], versions: Versions) -> Iterator[tuple[ast.expr | ast.stmt, Hit]]:
     """What the checks find, with the node that they found it at."""
-    program = _Inspection(used)
+    program = _Inspection(used, versions)
     for one in used:
         for hit in program.look(one):
             yield hit.node or one.node, hit
@@ -110,7 +112,8 @@ _LAST_NAMED: Final = frozenset(path.rpartition(".")[2] for path in (*surrounding
 
 @final
 class _Inspection:
-    def __init__(self, used: Sequence[Used]) -> None:
+    def __init__(self, used: Sequence[Used], versions: Versions) -> None:
+        self._versions = versions
         self._resolver = Resolver()
         # What is called, compared or given another name is not handed on; the call is found by itself.
         self._called: set[int] = set()
@@ -165,9 +168,7 @@ class _Inspection:
         for path in paths:
             yield from self._known(node, path, scope)
         if method or named or isinstance(function, ast.Call):
-            call = Call(
-                node, paths[0] if paths else f"?.{getattr(function, 'attr', '')}", scope, self._resolver, node.args
-            )
+            call = self._called_as(paths[0] if paths else f"?.{getattr(function, 'attr', '')}", node, scope, node.args)
             for check in (*method, *named, training.fetches):
                 yield from check(call)
 
@@ -176,14 +177,17 @@ class _Inspection:
             self._called.add(id(node.args[0]))
             for inner in self._resolver.paths(node.args[0], scope):
                 for check in CALLS.get(inner, ()):
-                    yield from check(Call(node, inner, scope, self._resolver, node.args[1:]))
+                    yield from check(self._called_as(inner, node, scope, node.args[1:]))
             return
         for check in CALLS.get(path, ()):
-            yield from check(Call(node, path, scope, self._resolver, node.args))
+            yield from check(self._called_as(path, node, scope, node.args))
+
+    def _called_as(self, path: str, node: ast.Call, scope: Scope, arguments: Sequence[ast.expr]) -> Call:
+        return Call(node, path, scope, self._resolver, arguments, self._versions)
 
     def _named(self, node: ast.expr, scope: Scope) -> Iterator[Hit]:
         for path in self._resolver.paths(node, scope):
             if path in surroundings.NAMED:
                 yield surroundings.NAMED[path]
             elif path in loads.HANDED_ON and id(node) not in self._called:
-                yield loads.HANDED_ON[path]
+                yield from loads.HANDED_ON[path](self._versions)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from leyden.audit.code.origins import WORDS, Origin
 from leyden.audit.code.program import Call, Check, Hit
+from leyden.audit.code.resolve import starts
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_loads as rules
 
@@ -24,10 +26,20 @@ def torch_load(call: Call) -> Iterator[Hit]:
         yield Hit(rules.TORCH_UNPICKLES, "With `weights_only=False` this runs whatever the file names.")
     elif call.argument(2, "pickle_module") is not None:
         yield Hit(rules.TORCH_UNPICKLES, "With a `pickle_module` this runs whatever the file names.")
-    elif call.argument(None, "weights_only") is None and not call.is_open:
-        yield Hit(rules.TORCH_BY_DEFAULT, "Without `weights_only`, torch before 2.6 runs whatever the file names.")
-    elif only is None:
-        yield Hit(rules.TORCH_BY_DEFAULT, "`weights_only=None` leaves it to torch's version and the environment.")
+    elif only is None or (call.argument(None, "weights_only") is None and not call.is_open):
+        yield from torch_by_default(call.versions)
+
+
+def torch_by_default(versions: Versions) -> Iterator[Hit]:
+    """A ``torch.load`` that is not told whether to unpickle anything."""
+    match versions.before("2.6", "torch"):
+        case True:
+            text = f"torch {versions.of('torch')}, which the project may run with, runs whatever the file names."
+            yield Hit(rules.TORCH_BY_DEFAULT, text, Severity.HIGH)
+        case None:
+            yield Hit(rules.TORCH_BY_DEFAULT, "Without `weights_only`, torch before 2.6 runs whatever the file names.")
+        case False:
+            return
 
 
 def unpickles(call: Call) -> Iterator[Hit]:
@@ -50,6 +62,9 @@ def joblib_load(call: Call) -> Iterator[Hit]:
 def numpy_load(call: Call) -> Iterator[Hit]:
     if call.says(2, "allow_pickle") is True:
         yield Hit(rules.NUMPY, "With `allow_pickle=True` an array of objects is unpickled.")
+    elif call.versions.before("1.16.3", "numpy") and call.argument(2, "allow_pickle") is None and not call.is_open:
+        text = f"numpy {call.versions.of('numpy')}, which the project may run with, unpickles an array of objects."
+        yield Hit(rules.NUMPY, text)
 
 
 def read_pickle(call: Call) -> Iterator[Hit]:
@@ -60,17 +75,38 @@ def yaml_load(call: Call) -> Iterator[Hit]:
     loader = call.argument(1, "Loader")
     if loader is None:
         if not call.is_open:
-            text = "Without a `Loader`, PyYAML before 6 makes any object that the file names, and later ones fail."
-            yield Hit(rules.YAML, text, Severity.MEDIUM)
+            yield from _yaml_by_default(call.versions)
         return
     unsafe = [path for path in loader.paths() if path in _YAML_LOADERS]
     if unsafe:
-        milder = Severity.MEDIUM if all("FullLoader" in path for path in unsafe) else None
-        yield Hit(rules.YAML, f"`{unsafe[0]}` makes objects that the file names.", milder)
+        full = all("FullLoader" in path for path in unsafe)
+        yield Hit(
+            rules.YAML, f"`{unsafe[0]}` makes objects that the file names.", _full(call.versions) if full else None
+        )
+
+
+def _yaml_by_default(versions: Versions) -> Iterator[Hit]:
+    if versions.before("6", "pyyaml") is None:
+        text = "Without a `Loader`, PyYAML before 6 makes objects that the file names, and later ones fail."
+        yield Hit(rules.YAML, text, Severity.MEDIUM)
+    elif versions.before("6", "pyyaml"):
+        text = f"PyYAML {versions.of('pyyaml')}, which the project may run with, makes objects that the file names."
+        yield Hit(rules.YAML, text, Severity.HIGH if versions.before("5.1", "pyyaml") else _full(versions))
+
+
+def _full(versions: Versions) -> Severity:
+    """What FullLoader is worth: since 5.4 it takes names of what is imported already, and calls nothing."""
+    match versions.before("5.4", "pyyaml"):
+        case True:
+            return Severity.HIGH
+        case None:
+            return Severity.MEDIUM
+        case False:
+            return Severity.LOW
 
 
 def yaml_unsafe(call: Call) -> Iterator[Hit]:
-    milder = Severity.MEDIUM if "full" in call.method else None
+    milder = _full(call.versions) if "full" in call.method else None
     yield Hit(rules.YAML, f"`{call.path}` makes objects that the file names.", milder)
 
 
@@ -90,7 +126,9 @@ def hub_load(call: Call) -> Iterator[Hit]:
 
 
 def remote_code(call: Call) -> Iterator[Hit]:
-    if call.says(None, "trust_remote_code") is True:
+    # datasets runs no scripts any more since 4.0, whatever it is told.
+    harmless = starts(call.path, ("datasets",)) and call.versions.before("4", "datasets") is False
+    if call.says(None, "trust_remote_code") is True and not harmless:
         yield Hit(rules.REMOTE_CODE, "Python files of the repository are imported.")
 
 
@@ -159,6 +197,12 @@ def torch_save(call: Call) -> Iterator[Hit]:
         yield Hit(rules.WHOLE_MODEL, "The whole module is pickled, so everybody who loads it has to unpickle anything.")
 
 
+def unpickler_handed_on(path: str) -> Callable[[Versions], Iterator[Hit]]:
+    """What to say of an unpickler that is given to something else."""
+    rule = rules.JOBLIB if path.startswith("joblib") else rules.UNPICKLES
+    return lambda _: iter((Hit(rule, "It is handed on, and runs whatever the data names."),))
+
+
 CALLS: Final[Mapping[str, Check]] = {
     "torch.load": torch_load,
     "torch.save": torch_save,
@@ -215,9 +259,7 @@ CALLS: Final[Mapping[str, Check]] = {
 METHODS: Final[Mapping[str, Check]] = {"from_pretrained": pretrained}
 KEYWORDS: Final[Mapping[str, Check]] = {"trust_remote_code": remote_code}
 # Functions that are as bad where they are handed on: to map, to a pool, to a default.
-HANDED_ON: Final[Mapping[str, Hit]] = {
-    "torch.load": Hit(rules.TORCH_BY_DEFAULT, "Whoever calls it leaves out `weights_only`."),
-    "pickle.load": Hit(rules.UNPICKLES, "It is handed on, and runs whatever the data names."),
-    "pickle.loads": Hit(rules.UNPICKLES, "It is handed on, and runs whatever the data names."),
-    "joblib.load": Hit(rules.JOBLIB, "It is handed on, and runs whatever the file names."),
+HANDED_ON: Final[Mapping[str, Callable[[Versions], Iterator[Hit]]]] = {
+    "torch.load": torch_by_default,
+    **{path: unpickler_handed_on(path) for path in ("pickle.load", "pickle.loads", "joblib.load")},
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, final
 
 from leyden.audit.code.origins import Origin, origin_of
 from leyden.audit.code.resolve import NOTHING, Resolver
 from leyden.audit.code.scopes import Scope
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Rule, Severity
 
 _WIDEST: Final = 200  # expressions inside an argument that are looked at for where it comes from and how it begins
@@ -113,6 +114,7 @@ class Call:
     scope: Scope
     resolver: Resolver
     args: Sequence[ast.expr]
+    versions: Versions = field(default_factory=Versions)
 
     @property
     def method(self) -> str:

@@ -11,6 +11,7 @@ from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import starts
 from leyden.audit.code.scopes import Scope
 from leyden.audit.code.secrets import is_secret_name
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_training as rules
 
@@ -27,10 +28,10 @@ def load_from_checkpoint(call: Call) -> Iterator[Hit]:
     only = call.says(None, "weights_only")
     if only is False:
         yield Hit(rules.UNPICKLED, "With `weights_only=False` this runs whatever the checkpoint names.")
-    elif call.argument(None, "weights_only") is None and not call.is_open:
-        yield Hit(rules.BY_DEFAULT, "Without `weights_only`, Lightning up to 2.6.0 runs whatever the checkpoint names.")
+    elif only is None or (call.argument(None, "weights_only") is None and not call.is_open):
+        yield from _by_default(call.versions)
     if source is not None:
-        yield from _source(source)
+        yield from _source(source, only is True)
     file = call.argument(None, "hparams_file")
     if file is not None and (origin := file.origin()) in _WORST:
         yield Hit(rules.CHOSEN_OUTSIDE, f"The file of hyperparameters is chosen by {WORDS[origin]}.", Severity.HIGH)
@@ -41,23 +42,44 @@ def trainer_runs(call: Call) -> Iterator[Hit]:
     if call.says(None, "weights_only") is False:
         yield Hit(rules.UNPICKLED, "With `weights_only=False` this runs whatever the checkpoint names.")
     if (source := call.argument(None, "ckpt_path")) is not None:
-        yield from _source(source)
+        yield from _source(source, call.says(None, "weights_only") is True)
 
 
 def loaded_by_torch(call: Call) -> Iterator[Hit]:
     """Who chooses the file of a ``torch.load``."""
     source = call.argument(0, "f")
     if source is not None and source.origin() is Origin.NETWORK:
-        yield from _source(source)
+        yield from _source(source, call.says(None, "weights_only") is True)
 
 
-def _source(source: Value) -> Iterator[Hit]:
+def _by_default(versions: Versions) -> Iterator[Hit]:
+    """A checkpoint that is loaded without a word about ``weights_only``: from 2.4 on Lightning passed False itself,
+    from 2.6 on it leaves that to torch, which unpickles anything before 2.6."""
+    lightning, torch = versions.lightning, versions.before("2.6", "torch")
+    itself = versions.lightning_before("2.6") and versions.lightning_before("2.4") is False
+    if itself:
+        text = f"Lightning {lightning}, which the project may run with, runs whatever the checkpoint names."
+        yield Hit(rules.BY_DEFAULT, text, Severity.HIGH)
+    elif torch:
+        text = f"torch {versions.of('torch')}, which the project may run with, runs whatever the checkpoint names."
+        yield Hit(rules.BY_DEFAULT, text, Severity.HIGH)
+    elif versions.lightning_before("2.6.6"):
+        text = f"Lightning {lightning}, which the project may run with, calls what a hyperparameter in the file names."
+        yield Hit(rules.BY_DEFAULT, text)
+    elif torch is not False or not lightning:
+        yield Hit(rules.BY_DEFAULT, "Without `weights_only`, Lightning up to 2.6.0 runs whatever the checkpoint names.")
+
+
+def _source(source: Value, checked: bool) -> Iterator[Hit]:
+    """Where a checkpoint comes from; ``checked`` is whether it is loaded with ``weights_only=True``."""
     beginning = source.begins().lower()
     if beginning.startswith(_ADDRESSES):
         plain = beginning.startswith(("http://", "ftp://"))
         text = "The checkpoint comes " + ("without https, so everybody on the way can change it." if plain else
                "from an address, and nothing says what it has to be.")  # fmt: skip
-        yield Hit(rules.FROM_ADDRESS, text, Severity.HIGH if plain else None)
+        unpickled = beginning.startswith("http") and not checked  # where Lightning's default is always False
+        text += " Lightning unpickles what it downloads unless it is told `weights_only=True`." if unpickled else ""
+        yield Hit(rules.FROM_ADDRESS, text, Severity.HIGH if plain or unpickled else None)
     match source.origin():
         case None | Origin.MODEL:
             return
@@ -96,7 +118,10 @@ def _members(value: Value | None) -> Iterator[Value]:
 
 
 def from_environment(call: Call) -> Iterator[Hit]:
-    yield Hit(rules.ENVIRONMENT, "Lightning before 1.6 evaluates `PL_TRAINER_*` of the environment here.")
+    before = call.versions.lightning_before("1.6")
+    if before is not False:
+        text = "Lightning before 1.6 evaluates `PL_TRAINER_*` of the environment here."
+        yield Hit(rules.ENVIRONMENT, text, Severity.HIGH if before else None)
 
 
 def command_line(call: Call) -> Iterator[Hit]:
@@ -109,7 +134,10 @@ def command_line(call: Call) -> Iterator[Hit]:
 
 
 def hparams_file(call: Call) -> Iterator[Hit]:
-    yield Hit(rules.HPARAMS_FILE, "Lightning before 1.6 runs what this file names.")
+    before = call.versions.lightning_before("1.6")
+    if before is not False:
+        text = "Lightning before 1.6 runs what this file names."
+        yield Hit(rules.HPARAMS_FILE, text, Severity.HIGH if before else None)
 
 
 def evaluates(call: Call) -> Iterator[Hit]:
