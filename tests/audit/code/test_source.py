@@ -25,7 +25,7 @@ def notebook(*cells: str | list[str], **more: object) -> bytes:
     return json.dumps({"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "#"}, *listed]} | more).encode()
 
 
-@pytest.mark.parametrize("name", ["a.py", "A.PY", "a.pyw", "a.pyi"])
+@pytest.mark.parametrize("name", ["a.py", "A.PY", "a.pyw"])
 def test_python_is_known_by_its_name(name):
     assert rules(LOAD, name) == ["LEY201"]
 
@@ -33,6 +33,10 @@ def test_python_is_known_by_its_name(name):
 def test_a_script_is_known_by_its_first_line():
     assert rules("#!/usr/bin/env python3\n" + LOAD, "bin/train") == ["LEY201"]
     assert rules(LOAD, "train") == []
+
+
+def test_a_stub_is_never_run_so_it_has_no_findings():
+    assert rules(LOAD, "a.pyi") == []
 
 
 def test_a_finding_stands_at_its_call():

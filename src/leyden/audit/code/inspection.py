@@ -97,6 +97,15 @@ def inspect(used: Sequence[Used], versions: Versions) -> Iterator[tuple[ast.expr
             yield hit.node or one.node, hit
 
 
+def _fill(node: ast.Call, scope: Scope) -> None:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="save" | "dump"), args=[_, ast.Name(id=name), *_]):
+            if (found := scope.find(name)) is not None:
+                found[1].filled.add(name)
+        case _:
+            return
+
+
 def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
     positional = [*arguments.posonlyargs, *arguments.args]
     yield from zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)
@@ -117,10 +126,13 @@ class _Inspection:
         self._resolver = Resolver()
         # What is called, compared or given another name is not handed on; the call is found by itself.
         self._called: set[int] = set()
-        for node, _ in used:
+        for node, scope in used:
             match node:
                 case ast.Call():
                     self._called.add(id(node.func))
+                    _fill(node, scope)
+                case ast.Set():  # which no program picks a function from
+                    self._called.update(map(id, node.elts))
                 case ast.Compare():
                     self._called.update(map(id, (node.left, *node.comparators)))
                 case ast.Assign(targets=targets) if all(isinstance(target, ast.Name) for target in targets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -21,6 +22,9 @@ _MODULES: Final = ("torch.nn.Module()", "lightning.pytorch.LightningModule()", "
 
 
 def torch_load(call: Call) -> Iterator[Hit]:
+    source = call.argument(0, "f")
+    if source is not None and source.is_own:
+        return
     only = call.says(None, "weights_only")
     if only is False or only == 0:
         yield Hit(rules.TORCH_UNPICKLES, "With `weights_only=False` this runs whatever the file names.")
@@ -44,8 +48,10 @@ def torch_by_default(versions: Versions) -> Iterator[Hit]:
 
 def unpickles(call: Call) -> Iterator[Hit]:
     source = call.argument(0, "file", "data", "filename", "string")
-    if source is not None and any(path.endswith(".dumps()") for path in source.paths()):
-        return  # what this program has just pickled itself, to copy it
+    if source is not None and (source.is_own or ("loads" in call.method and source.is_written_out)):
+        return
+    if _restricted(call):
+        return
     origin = None if source is None else source.origin()
     if origin is Origin.NETWORK:
         text = "What the network sends is unpickled, which runs whatever it names."
@@ -53,6 +59,16 @@ def unpickles(call: Call) -> Iterator[Hit]:
     else:
         where = f" It comes from {WORDS[origin]}." if origin is not None else ""
         yield Hit(rules.UNPICKLES, f"`{call.path}` runs whatever the data names.{where}")
+
+
+def _restricted(call: Call) -> bool:
+    """Whether this is an Unpickler of the program's own that refuses what it does not know."""
+    found = call.scope.find(call.node.func.id) if isinstance(call.node.func, ast.Name) else None
+    classes = [] if found is None else [one for one in found[0] if isinstance(one, ast.ClassDef)]
+    methods = [
+        part for cls in classes for part in cls.body if isinstance(part, ast.FunctionDef) and part.name == "find_class"
+    ]
+    return any(isinstance(node, ast.Raise) for method in methods for node in ast.walk(method))
 
 
 def joblib_load(call: Call) -> Iterator[Hit]:

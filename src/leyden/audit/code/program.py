@@ -53,6 +53,44 @@ class Value:
         value = self.constant()
         return value if isinstance(value, str) else ""
 
+    @property
+    def is_written_out(self) -> bool:
+        """Whether all that this can be stands in the program."""
+        found = self.scope.find(self.node.id) if isinstance(self.node, ast.Name) else None
+        if found is None or len(found[0]) < 2:
+            return self.is_constant
+        return all(isinstance(bound, ast.Constant) for bound in found[0])
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the program itself has just dumped this, to copy something."""
+        if isinstance(self.node, ast.Name) and self._filled(self.node):
+            return True
+        if any(path.endswith(".dumps()") for path in self.paths()):
+            return True
+        match self.resolver.literal(self.node, self.scope):
+            case ast.Call(func=ast.Attribute(attr="dumps")):
+                return True
+            case ast.Call(func=ast.Attribute(value=ast.Name() as buffer, attr="getvalue" | "getbuffer")):
+                return self._filled(buffer)
+            case ast.Call(func=function, args=[content]) if self.resolver.paths(function, self.scope) == (
+                "io.BytesIO",
+            ):
+                inner = Value(content, self.scope, self.resolver)
+                return inner.is_own or inner.is_written_out
+            case _:
+                return False
+
+    def _filled(self, buffer: ast.Name) -> bool:
+        """Whether a name is bound to an empty buffer alone, and something is dumped into it."""
+        found = self.scope.find(buffer.id)
+        if found is None or buffer.id not in found[1].filled:
+            return False
+        return all(
+            isinstance(bound, ast.Call) and not bound.args and "io.BytesIO" in self.resolver.paths(bound.func, found[1])
+            for bound in found[0]
+        )
+
     def begins(self) -> str:
         """The text that it is known to begin with: of a constant, an f-string, a sum, a format."""
         node = self.node

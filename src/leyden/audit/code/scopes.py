@@ -20,7 +20,7 @@ _LEAVES: Final = frozenset((
     *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
     *ast.boolop.__subclasses__(),
 ))  # fmt: skip
-_USED: Final = frozenset((ast.Call, ast.Attribute, ast.Name, ast.Dict, ast.Assign, ast.AnnAssign, ast.Compare))
+_USED: Final = frozenset((ast.Call, ast.Attribute, ast.Name, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign, ast.Compare))
 _BINDING: Final = frozenset((
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
     ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem,
@@ -84,6 +84,7 @@ class Scope:
     names: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)  # modules of which everything is imported
     attributes: dict[str, list[Binding]] = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)  # names of what something is saved or dumped into
 
     @property
     def is_class(self) -> bool:

@@ -11,7 +11,7 @@ from leyden.audit.rules.code_loads import LOADS, UNPARSED
 from leyden.audit.rules.code_surroundings import SURROUNDINGS
 from leyden.audit.rules.code_training import TRAINING
 
-_SUFFIXES: Final = (".py", ".pyw", ".pyi", ".ipynb")
+_SUFFIXES: Final = (".py", ".pyw", ".ipynb")  # nothing runs a .pyi
 _SHEBANG: Final = re.compile(rb"#![^\n]{0,80}\bpython")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from leyden.audit.code.origins import WORDS, Origin
 from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import NOTHING, starts
+from leyden.audit.code.scopes import Receiver, Scope
 from leyden.audit.code.secrets import is_secret, is_secret_name
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_surroundings as rules
@@ -58,7 +59,8 @@ def rendezvous(call: Call) -> Iterator[Hit]:
 
 
 def store(call: Call) -> Iterator[Hit]:
-    if call.argument(None, "master_listen_fd") is None:
+    master = call.argument(3, "is_master")  # by default it is a client
+    if master is not None and master.constant() is not False and call.argument(None, "master_listen_fd") is None:
         yield Hit(rules.RENDEZVOUS, "The store listens on all interfaces and asks nobody who they are.")
 
 
@@ -133,7 +135,9 @@ def makes_directories(call: Call) -> Iterator[Hit]:
 
 def sets_umask(call: Call) -> Iterator[Hit]:
     mask = call.says(0)
-    if type(mask) is int and not mask & 0o002:
+    # Who keeps the answer asks for the mask, and sets it again.
+    kept = any(bound is call.node for bindings in call.scope.names.values() for bound in bindings)
+    if type(mask) is int and not mask & 0o002 and not kept:
         yield Hit(rules.WRITABLE, f"With the mask {mask:o} everybody may change new files.", Severity.LOW)
 
 
@@ -229,12 +233,20 @@ def assigned(target: ast.expr, value: Value) -> Iterator[Hit]:
             if name == "verify" and value.constant() is False:
                 if any(starts(path, _HTTP) for path in value.resolver.paths(owner, value.scope)):
                     yield Hit(rules.TLS, "`verify = False` takes any certificate.")
-            elif name == "verify_mode" and "ssl.CERT_NONE" in value.paths():
+            elif name == "verify_mode" and "ssl.CERT_NONE" in value.paths() and not _is_own_class(owner, value.scope):
                 yield Hit(rules.TLS, "`CERT_NONE` takes any certificate.")
         case ast.Name(id=name):
             yield from secret(name, value)
         case _:
             return
+
+
+def _is_own_class(owner: ast.expr, scope: Scope) -> bool:
+    """Whether this is ``self`` of a class that has nothing to do with ``ssl``."""
+    found = scope.find(owner.id) if isinstance(owner, ast.Name) else None
+    receivers = [] if found is None else [one for one in found[0] if isinstance(one, Receiver)]
+    classes = [one.cls.node for one in receivers if isinstance(one.cls.node, ast.ClassDef)]
+    return any(all(isinstance(base, ast.Name) and base.id == "object" for base in cls.bases) for cls in classes)
 
 
 def secret(name: str, value: Value) -> Iterator[Hit]:

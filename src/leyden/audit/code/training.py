@@ -142,15 +142,27 @@ def hparams_file(call: Call) -> Iterator[Hit]:
 
 def evaluates(call: Call) -> Iterator[Hit]:
     text = call.argument(0, "source", "expression")
-    if text is None or text.is_constant:
+    if text is None or text.is_written_out:
         return
-    match text.origin():
+    origin = text.origin()
+    if origin is None and _is_repr(text):
+        return
+    match origin:
         case Origin.NETWORK | Origin.MODEL as origin:
             yield Hit(rules.EVALUATES, f"What is run comes from {WORDS[origin]}.", Severity.CRITICAL)
         case Origin.FILE | Origin.USER as origin:
             yield Hit(rules.EVALUATES, f"What is run comes from {WORDS[origin]}.", Severity.HIGH)
         case None:
             yield Hit(rules.EVALUATES, "What is run is made while the program runs.")
+
+
+def _is_repr(text: Value) -> bool:
+    """Whether this is what an object of the program says that it is, which tests evaluate to compare."""
+    match text.resolver.literal(text.node, text.scope):
+        case ast.Call(func=function):
+            return "builtins.repr" in text.resolver.paths(function, text.scope)
+        case _:
+            return False
 
 
 def instantiates(call: Call) -> Iterator[Hit]:
