@@ -34,6 +34,11 @@ STORE = "import torch.distributed as dist\n"
             "LEY204",
         ),
         (IO + "x = array.dumps()\npickle.loads(x)", IO + "x = array.read()\npickle.loads(x)", "LEY204"),
+        (
+            IO + "x = pickle.dumps(1)\npickle.loads(x)",
+            IO + "x = pickle.dumps(1)\nx, y = get()\npickle.loads(x)",
+            "LEY204",
+        ),
         (IO + "x = b'a'\nx = b'b'\npickle.loads(x)", IO + "x = b'a'\nx = read()\npickle.loads(x)", "LEY204"),
         (PICKLER + "raise ValueError\nR(stream).load()", PICKLER + "return vars(m)[name]\nR(stream).load()", "LEY204"),
         ("import torch\nIGNORED = {torch.load, torch.save}", "import torch\nREADERS = [torch.load]", "LEY202"),

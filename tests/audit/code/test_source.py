@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.audit.code.programs import found, rules
 
-from leyden.audit.code.inspection import inspect
+from leyden.audit.code.inspection import MEMBERS, inspect
 from leyden.audit.code.scopes import scoped
 from leyden.audit.code.text import LARGEST, parsed
 from leyden.audit.code.versions import Versions
@@ -54,6 +54,10 @@ def test_cells_of_a_notebook_share_their_names_and_lines_count_within_a_cell():
     assert finding.snippet == "torch.load(p, weights_only=False)"
 
 
+def test_words_at_the_beginning_of_a_line_of_a_notebook_are_seen():
+    assert rules(notebook("%x\nfrom torch import *\nload(p, weights_only=False)"), "a.ipynb") == ["LEY201"]
+
+
 def test_the_older_form_of_notebooks_is_read():
     old = {"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": LOAD}]}]}
     assert rules(json.dumps(old), "a.ipynb") == ["LEY201"]
@@ -68,19 +72,21 @@ def test_a_cell_in_another_language_is_left_alone_and_a_timed_one_is_not():
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("import torch\nprint 'x'\n", "a.py"),
+        (LOAD + "print 'x'\n", "a.py"),
         ("import torch\nif x:\n\ttorch.load(p)\n        y\n", "a.py"),
-        ("import torch\n" + "(" * 5_000, "a.py"),
-        ("import torch\n" + "-" * 200_000 + "1", "a.py"),
+        (LOAD + "(" * 5_000, "a.py"),
+        (LOAD + "-" * 200_000 + "1", "a.py"),
         (b"# coding: nothing\nimport torch\n", "a.py"),
         (b"import torch\n\0", "a.py"),
+        (LOAD.encode("utf-16"), "a.py"),
+        (LOAD.encode("utf-16-le"), "a.py"),
         (b"import torch\n\xff\xfe", "a.py"),
         ("{torch", "a.ipynb"),
         ("[1]  # torch", "a.ipynb"),
         ('{"cells": 5, "torch": 1}', "a.ipynb"),
         ('{"cells": [{"cell_type": "code", "source": 7}], "torch": 1}', "a.ipynb"),
         ('{"torch": ' * 50_000, "a.ipynb"),
-        (notebook("import torch\nthis is no python"), "a.ipynb"),
+        (notebook(LOAD + "this is no python"), "a.ipynb"),
     ],
 )
 def test_what_cannot_be_parsed_is_one_blind_finding(text, name):
@@ -105,12 +111,16 @@ def test_code_beyond_the_limits_costs_no_more_than_them():
     slow = Budget(Limits(seconds=0))
     with pytest.raises(LimitError):
         scoped(
-            parsed(File(Place("a.py"), memoryview(b"import torch\n" + b"x = y\n" * 2_000), Budget())).tree, "a", slow
+            parsed(
+                File(Place("a.py"), memoryview(b"import torch\n" + b"x = y\n" * 2_000), Budget()), lambda _: True
+            ).tree,
+            "a",
+            slow,
         )
 
 
 def test_functions_inside_functions_without_end_are_too_deep():
-    text = "import torch\n" + "lambda: (" * 70 + "0" + ")" * 70
+    text = LOAD + "lambda: (" * 70 + "0" + ")" * 70
     with pytest.raises(RecursionError):
         found(text)
 
@@ -129,9 +139,9 @@ def test_the_quick_look_before_parsing_passes_over_nothing():
     for path in [*(root / "src").rglob("*.py"), *(root / "tests" / "compat").rglob("*.py")]:
         data = path.read_bytes()
         file = File(Place(str(path)), memoryview(data), Budget())
-        whole = {
-            (hit.rule.id, at.lineno) for at, hit in inspect(scoped(parsed(file).tree, path.stem, Budget()), Versions())
-        }
+        unit = parsed(file, lambda _: True)
+        hits = inspect(scoped(unit.tree, path.stem, Budget(), MEMBERS), Versions())
+        whole = {(hit.rule.id, at.lineno) for at, hit in hits}
         if {(finding.rule, finding.place.line) for finding in found(data, str(path))} != whole:
             differing.append(path.name)
     assert differing == []

@@ -4,78 +4,34 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import Final, final
 
 from leyden.audit.code import loads, surroundings, training
-from leyden.audit.code.names import OLD_NAMES
-from leyden.audit.code.program import Call, Check, Hit, Value
+from leyden.audit.code.clues import tells
+from leyden.audit.code.names import last_names
+from leyden.audit.code.program import Call, Hit, Value
 from leyden.audit.code.resolve import Resolver
-from leyden.audit.code.scopes import Imported, Scope, Used, scoped
+from leyden.audit.code.scopes import Scope, Used, scoped
+from leyden.audit.code.tables import CALLS, KEYWORDS, METHODS
 from leyden.audit.code.text import parsed
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import File, Finding
 from leyden.audit.rules.code_surroundings import SECRET
 
-
-def _merged(tables: Sequence[Mapping[str, Check]]) -> Mapping[str, tuple[Check, ...]]:
-    merged: dict[str, tuple[Check, ...]] = {}
-    for name, check in chain.from_iterable(table.items() for table in tables):
-        merged[name] = (*merged.get(name, ()), check)
-    return merged
-
-
-CALLS: Final = _merged((loads.CALLS, training.CALLS, surroundings.CALLS))
-METHODS: Final = _merged((loads.METHODS, training.METHODS, surroundings.METHODS))
-KEYWORDS: Final = _merged((loads.KEYWORDS, surroundings.KEYWORDS))
 _PARTIAL: Final = ("functools.partial",)
-
-
-def _word(path: str) -> str:
-    """The longest name in a path, which any program that reaches it has to write, unless it goes by an older name."""
-    words: list[str] = re.findall(r"\w+", path)
-    return max(words, key=len)
-
-
-# Checks that find nothing without something else beside the name that they are called for, which is rarer.
-_BESIDE: Final[Mapping[Check, str]] = {
-    surroundings.shows: r"environ|getenv",
-    surroundings.opens: r"tmp/|\b(?:flask|fastapi|quart|bottle|django|tornado|aiohttp|streamlit)\b",
-    surroundings.debugger: r"\b(?:flask|quart|dash)\b",
-    surroundings.deletes: r"\b(?:rmtree|removedirs|os\.(?:remove|unlink))\b",
-    surroundings.binds: r"\.bind\b|\b(?:HTTPServer|TCPServer|make_server)\b",
-}
-_ALWAYS: Final = (
-    "|".join(_BESIDE.values())
-    + r"|(?i:passw\w{0,20}|passphrase|pwd|secret|key|token|credentials?|bearer)"
-    + r"[\"'\]\s]{0,40}[=:]\s{0,40}[bBrRuU]?[\"']"  # bounded: a text of nothing but these would take for ever
-    + r"|[\"'](?:sk-|hf_|gh[pousr]_|github_pat_|AKIA|xox|glpat-|AIza|npm_|pypi-)"
-)
-
-
-def _words() -> Iterator[str]:
-    for table in (CALLS, METHODS, KEYWORDS):
-        for name, checks in table.items():
-            if not set(checks) <= _BESIDE.keys():
-                yield name.removeprefix("builtins.") if table is not CALLS else _word(name.removeprefix("builtins."))
-    yield from map(_word, (*loads.HANDED_ON, *surroundings.NAMED, *OLD_NAMES))
-    yield "getattr"
-    yield "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-
-
-# A file without any of these has nothing to find. Where it is not ASCII, names may be spelt in other ways.
-_TELLING: Final = re.compile(rf"\b(?:{'|'.join(sorted({*_words()}))})\b|{_ALWAYS}".encode())
+# What the last name of a function has to be for a call of it to matter, where it is reached through something.
+_LAST: Final = last_names((*CALLS, *_PARTIAL))
+MEMBERS: Final = last_names((*surroundings.NAMED, *loads.HANDED_ON))
 
 
 def findings(file: File) -> Iterator[Finding]:
     """What is wrong with a file of Python or a notebook; UnparsedError or LimitError where it cannot be looked at."""
-    data = file.data
-    if str(data, "latin-1").isascii() and not _TELLING.search(data):
+    unit = parsed(file, tells)
+    if unit is None:
         return
-    unit = parsed(file)
     package = re.sub(r"\W", "_", file.name.partition(".")[0]) or "package"
-    used = scoped(unit.tree, package, file.budget)
+    used = scoped(unit.tree, package, file.budget, MEMBERS)
     versions = Versions(file.versions)
     told: set[tuple[str, int, int]] = set()
     for at, hit in inspect(used, versions):
@@ -114,11 +70,6 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
             yield parameter, default
 
 
-# What the last name of a function has to be for a call of it to matter, where it is reached through something.
-_LAST: Final = frozenset(path.rpartition(".")[2] for path in (*CALLS, *_PARTIAL))
-_LAST_NAMED: Final = frozenset(path.rpartition(".")[2] for path in (*surroundings.NAMED, *loads.HANDED_ON))
-
-
 @final
 class _Inspection:
     def __init__(self, used: Sequence[Used], versions: Versions) -> None:
@@ -145,14 +96,11 @@ class _Inspection:
         match node:
             case ast.Call():
                 yield from self._call(node, scope)
-            case ast.Attribute(ctx=ast.Load()):
-                if node.attr in _LAST_NAMED:
-                    yield from self._named(node, scope)
-            case ast.Name(ctx=ast.Load()):
-                found = scope.find(node.id)
-                if found is not None and any(type(binding) is Imported for binding in found[0]):
-                    yield from self._named(node, scope)
+            case ast.Attribute(ctx=ast.Load()) | ast.Name(ctx=ast.Load()):
+                yield from self._named(node, scope)
             case ast.Assign(targets=targets, value=value):
+                if type(value) is not ast.Constant and all(type(target) is ast.Name for target in targets):
+                    return  # only a text that is written out is a secret
                 for target in targets:
                     yield from surroundings.assigned(target, Value(value, scope, self._resolver))
             case ast.AnnAssign(target=target, value=ast.expr() as value):

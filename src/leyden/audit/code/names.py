@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 # A path that begins with the left side means the right side.
@@ -50,10 +51,10 @@ _MOVED: Final[Mapping[str, str]] = {
     "starlette.requests.Request": "fastapi.Request",
     "fastapi.requests.Request": "fastapi.Request",
 }
-OLD_NAMES: Final = frozenset(_MOVED)
 _ROOTS: Final = frozenset(old.partition(".")[0] for old in _MOVED)
 
 
+@lru_cache(maxsize=4096)
 def canonical(path: str) -> str:
     """The path under which rules know a thing."""
     if path.partition(".")[0] not in _ROOTS:
@@ -64,3 +65,21 @@ def canonical(path: str) -> str:
             break
         path = _MOVED[moved] + path[len(moved) :]
     return path
+
+
+def spellings(path: str) -> frozenset[str]:
+    """All paths that lead to what rules know as ``path``, and itself."""
+    found = {path}
+    for _ in range(3):
+        found |= {
+            old + one[len(new) :]
+            for one in found
+            for old, new in _MOVED.items()
+            if one == new or one.startswith(new + ".")
+        }
+    return frozenset(found)
+
+
+def last_names(paths: Iterable[str]) -> frozenset[str]:
+    """How the last member of any of these paths may be written."""
+    return frozenset(spelling.rpartition(".")[2] for path in paths for spelling in spellings(path))

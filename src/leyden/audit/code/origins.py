@@ -58,6 +58,7 @@ _FROM: Final[tuple[tuple[Origin, tuple[str, ...]], ...]] = (
         ),
     ),
 )  # fmt: skip
+ROOTS: Final = frozenset(path.partition(".")[0] for _, paths in _FROM for path in paths)  # packages, and builtins
 
 
 def origin_of(path: str) -> Origin | None:

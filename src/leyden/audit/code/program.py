@@ -66,7 +66,7 @@ class Value:
         """Whether the program itself has just dumped this, to copy something."""
         if isinstance(self.node, ast.Name) and self._filled(self.node):
             return True
-        if any(path.endswith(".dumps()") for path in self.paths()):
+        if self._dumped():
             return True
         match self.resolver.literal(self.node, self.scope):
             case ast.Call(func=ast.Attribute(attr="dumps")):
@@ -80,6 +80,15 @@ class Value:
                 return inner.is_own or inner.is_written_out
             case _:
                 return False
+
+    def _dumped(self) -> bool:
+        """Whether all that this can be is what a function called ``dumps`` gave."""
+        found = self.scope.find(self.node.id) if isinstance(self.node, ast.Name) else None
+        bindings, scope = ([self.node], self.scope) if found is None else found
+        return all(
+            isinstance(bound, ast.expr) and any(path.endswith(".dumps()") for path in self.resolver.paths(bound, scope))
+            for bound in bindings
+        )
 
     def _filled(self, buffer: ast.Name) -> bool:
         """Whether a name is bound to an empty buffer alone, and something is dumped into it."""

@@ -6,7 +6,7 @@ Flow is not followed: a name stands for all that is bound to it anywhere in its 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias, TypeVar, final
 
@@ -15,12 +15,17 @@ from leyden.audit.finding import Budget
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 _NESTED: Final = 60  # scopes inside scopes
 _OFTEN: Final = 1_000  # nodes between two looks at the clock
+# Parts of a node that hold no other nodes, or none that matter.
+_PLAIN: Final = frozenset((
+    "ctx", "op", "ops", "id", "attr", "name", "names", "module", "level", "kind", "conversion", "is_async", "simple",
+    "type_comment", "rest", "kwd_attrs", "arg", "asname", "str",
+))  # fmt: skip
 _LEAVES: Final = frozenset((
     ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal,
     *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
     *ast.boolop.__subclasses__(),
 ))  # fmt: skip
-_USED: Final = frozenset((ast.Call, ast.Attribute, ast.Name, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign, ast.Compare))
+_USED: Final = frozenset((ast.Call, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign, ast.Compare))
 _BINDING: Final = frozenset((
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
     ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem,
@@ -116,22 +121,36 @@ class Used(NamedTuple):
     scope: Scope
 
 
-def scoped(tree: ast.Module, package: str, budget: Budget) -> list[Used]:
-    """All nodes that rules look at, in their order, with scopes in which everything is bound.
+def _kinds(kind: type[ast.AST]) -> Iterator[type[ast.AST]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from _kinds(inner)
 
-    ``package`` is where relative imports start from; it may be any text that no package is called.
+
+# The fields of each kind of node in which there are others.
+_PARTS: Final = {kind: tuple(name for name in kind._fields if name not in _PLAIN) for kind in _kinds(ast.AST)}
+
+
+def scoped(tree: ast.Module, package: str, budget: Budget, members: Container[str] = ()) -> list[Used]:
+    """All nodes that rules look at, with scopes in which everything is bound.
+
+    ``package`` is where relative imports start from; it may be any text that no package is called. ``members`` are
+    the last names of what matters where it is named and not called: other names are left out.
     """
-    walk = _Walk(package, budget)
+    walk = _Walk(package, budget, members)
     walk.inside(tree.body, Scope(tree, None))
-    return walk.used
+    return [*walk.used, *(Used(node, scope) for node, scope in walk.names if node.id in walk.imported)]
 
 
 @final
 class _Walk:
     """One pass over a tree. It costs most after the parser, so it tells nodes by their type."""
 
-    def __init__(self, package: str, budget: Budget) -> None:
+    def __init__(self, package: str, budget: Budget, members: Container[str]) -> None:
         self.used: list[Used] = []
+        self.names: list[tuple[ast.Name, Scope]] = []
+        self.imported: set[str] = set()  # names under which members are imported
+        self._members = members
         self._package = package
         self._budget = budget
         self._count = 0
@@ -147,24 +166,26 @@ class _Walk:
 
     def node(self, node: ast.AST, scope: Scope) -> None:
         kind = type(node)
-        if kind in _LEAVES:
-            return
         self._count += 1
         if self._count % _OFTEN == 0:
             self._budget.take()
-        if kind in _USED:
+        if kind is ast.Name:
+            self.names.append((node, scope))  # type: ignore[arg-type]  # it is one
+            return
+        if kind is ast.Attribute:
+            if node.attr in self._members:  # type: ignore[attr-defined]  # it has one
+                self.used.append(Used(node, scope))  # type: ignore[arg-type]
+        elif kind in _USED:
             self.used.append(Used(node, scope))  # type: ignore[arg-type]  # the table has expressions and statements alone
-            if kind is ast.Name:
-                return
         if kind in _BINDING and self._bound(node, scope):
             return
-        for name in kind._fields:
+        for name in _PARTS[kind]:
             value = getattr(node, name, None)
             if type(value) is list:
                 for child in value:
-                    if isinstance(child, ast.AST):
+                    if child is not None and type(child) not in _LEAVES:
                         self.node(child, scope)
-            elif isinstance(value, ast.AST):
+            elif isinstance(value, ast.AST) and type(value) not in _LEAVES:
                 self.node(value, scope)
 
     def _bound(self, node: ast.AST, scope: Scope) -> bool:
@@ -172,7 +193,10 @@ class _Walk:
         match node:
             case ast.Import():
                 for name in node.names:
-                    scope.add(name.asname or name.name.partition(".")[0], _imported(name))
+                    local = name.asname or name.name.partition(".")[0]
+                    scope.add(local, _imported(name))
+                    if name.asname:
+                        self._import(local, name.name)
             case ast.ImportFrom():
                 self._from(node, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
@@ -209,6 +233,11 @@ class _Walk:
                 _keep(scope.stars, module)
             else:
                 scope.add(name.asname or name.name, Imported(f"{module}.{name.name}"))
+                self._import(name.asname or name.name, name.name)
+
+    def _import(self, local: str, path: str) -> None:
+        if path.rpartition(".")[2] in self._members:
+            self.imported.add(local)
 
     def _function(self, node: Function, scope: Scope) -> None:
         if not isinstance(node, ast.Lambda):

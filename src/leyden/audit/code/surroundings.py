@@ -19,7 +19,7 @@ from leyden.audit.rules.code_loads import TORCH_FORCED
 _EVERYWHERE: Final = frozenset(("0.0.0.0", "::", "[::]"))  # noqa: S104 - this is what is looked for
 _LOCAL: Final = re.compile(r"http://(?:localhost|127\.|0\.0\.0\.0|\[::1\]|[\w-]+(?::\d+)?(?:/|$))", re.IGNORECASE)
 _FORCED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-_HTTP: Final = ("requests", "httpx", "aiohttp", "hvac", "elasticsearch", "boto3", "minio")
+HTTP: Final = ("requests", "httpx", "aiohttp", "hvac", "elasticsearch", "boto3", "minio")
 _TEMPORARY: Final = re.compile(r"(?:/private)?/(?:var/)?tmp/")
 _ARCHIVES: Final = ("tarfile.open()", "tarfile.TarFile()", "tarfile.TarFile.open()")
 _SHOWING: Final = frozenset(("debug", "info", "warning", "error", "critical", "exception", "log"))
@@ -87,7 +87,7 @@ def unchecked(call: Call) -> Iterator[Hit]:
     if required is not None and ("ssl.CERT_NONE" in required.paths() or required.text() == "CERT_NONE"):
         yield Hit(rules.TLS, "`CERT_NONE` takes any certificate.")
     for name in ("verify", "ssl", "verify_ssl", "verify_certs", "cert_check"):
-        if call.says(None, name) is False and starts(call.path, _HTTP):
+        if call.says(None, name) is False and starts(call.path, HTTP):
             yield Hit(rules.TLS, f"`{name}=False` takes any certificate.")
 
 
@@ -231,7 +231,7 @@ def assigned(target: ast.expr, value: Value) -> Iterator[Hit]:
         case ast.Attribute(value=owner, attr=name):
             yield from secret(name, value)
             if name == "verify" and value.constant() is False:
-                if any(starts(path, _HTTP) for path in value.resolver.paths(owner, value.scope)):
+                if any(starts(path, HTTP) for path in value.resolver.paths(owner, value.scope)):
                     yield Hit(rules.TLS, "`verify = False` takes any certificate.")
             elif name == "verify_mode" and "ssl.CERT_NONE" in value.paths() and not _is_own_class(owner, value.scope):
                 yield Hit(rules.TLS, "`CERT_NONE` takes any certificate.")

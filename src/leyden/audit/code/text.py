@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -54,24 +54,30 @@ class UnparsedError(Exception):
     """Code that no parser of this Python takes; the message says where and why."""
 
 
-def parsed(file: File) -> Unit:
-    """The code in a file; UnparsedError or LimitError where it cannot be looked at."""
+def parsed(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
+    """The code in a file, if ``worth`` says that its text is worth parsing; UnparsedError or LimitError where it
+    cannot be looked at."""
     if file.name.endswith(".ipynb"):
-        return _notebook(file)
+        return _notebook(file, worth)
     if len(file.data) > LARGEST:
         raise LimitError(f"it is Python of over {LARGEST:,} bytes")
     source = bytes(file.data)
+    if not worth(source):
+        return None
     # The parser reads the encoding as Python would; lines are shown as they are decoded most often.
     return Unit(_tree(source), str(source, "utf-8", "replace").splitlines(), file.place)
 
 
-def _notebook(file: File) -> Unit:
+def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
     if len(file.data) > _LARGEST_NOTEBOOK:
         raise LimitError(f"it is a notebook of over {_LARGEST_NOTEBOOK:,} bytes")
     lines: list[str] = []
     starts: list[tuple[int, str]] = []
     body: list[ast.stmt] = []
-    for number, text in _cells(file):
+    listed = [*_cells(file)]
+    if not worth("\n".join(text for _, text in listed).encode("utf-8", "replace")):
+        return None
+    for number, text in listed:
         first = len(lines) + 1
         tree = _cell(number, text)
         ast.increment_lineno(tree, first - 1)

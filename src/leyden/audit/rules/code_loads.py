@@ -19,7 +19,7 @@ UNPARSED: Final = Rule(
     cwe=None,
     why="It is written for another version of Python, or is not Python at all. What it does is unknown.",
     mend="Run the audit with the Python that the code is written for, or leave the file out with `exclude`.",
-    bad=("import torch\nprint 'hello'",),
+    bad=("import torch\nprint torch.load('hello')",),
     good=("print('hello')",),
     blind=True,
 )
