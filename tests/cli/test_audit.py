@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from tests.audit.environment.environments import environment, install
 
 from leyden.cli.main import main
 
@@ -17,7 +18,9 @@ BROKEN = b"\x80\x04" + b"c" * 30  # a pickle that breaks off
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path, monkeypatch):
+def project(tmp_path, tmp_path_factory, monkeypatch):
+    """A directory of its own, with an environment in which nothing is installed."""
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path_factory.mktemp("environment")))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -178,6 +181,31 @@ def test_an_audit_in_processes_imports_no_reader_here(project):
     assert {name for name in shown if name.startswith("leyden.audit.artifacts.")} == {"leyden.audit.artifacts.suffixes"}
     assert "leyden.wire.pickle" not in shown
     assert len(shown) <= 170
+
+
+def test_without_a_path_the_environment_is_looked_at_too(project, capsys):
+    folder = environment(project / ".venv")
+    (folder / "a.pth").write_text("import os; exec(os.environ['X'])")
+    code, shown = audit(capsys=capsys)
+    assert code == 1
+    assert f"high     LEY422 {folder / 'a.pth'}:1" in shown
+    assert audit("--no-environment", capsys=capsys)[0] == 0
+    assert audit(".", capsys=capsys)[0] == 0
+    assert audit(".", "--environment", ".venv", capsys=capsys)[0] == 1
+
+
+def test_large_installed_files_are_hashed_where_that_is_asked_for(project, capsys):
+    folder = environment(project / ".venv")
+    install(folder, "demo", "1.0", {"demo.so": bytes(5 << 20)})
+    (folder / "demo.so").write_bytes(b"x" * (5 << 20))
+    assert audit(capsys=capsys)[0] == 0
+    assert audit("--deep", capsys=capsys)[0] == 1
+
+
+def test_a_directory_that_is_no_environment_ends_with_2(project, capsys):
+    (project / "other").mkdir()
+    assert main(["audit", "--environment", "other"]) == 2
+    assert "other is no environment" in capsys.readouterr().err
 
 
 def test_help_names_every_option(capsys):

@@ -39,31 +39,42 @@ class SpecialError(FormatError):
 @contextmanager
 def opened(path: str, budget: Budget, versions: Mapping[str, str] = _NOTHING) -> Iterator[File]:
     """The file at ``path``; ChangedError at the end of the block if it changed during it."""
-    descriptor = os.open(path, _FLAGS)
-    try:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise SpecialError("something that is not a regular file took its place")
+    with regular(path) as (descriptor, before):
         if before.st_size > LARGEST_READ:
             # Never closed by hand: an error on its way out holds on to slices. It ends with the last of them.
             mapped = mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ)
             yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode), versions)
         else:
-            content = _content(descriptor, before.st_size)
+            content = _bytes(descriptor, before.st_size + 1)  # enough to see that there is more
             if len(content) != before.st_size:
                 raise ChangedError(f"it has {before.st_size:,} bytes, and other than that could be read")
             yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode), versions)
         after = os.fstat(descriptor)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise ChangedError("another program wrote to it while it was read")
+
+
+@contextmanager
+def regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
+    """A descriptor of the regular file at ``path``; SpecialError where something else is there."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise SpecialError("something that is not a regular file took its place")
+        yield descriptor, status
     finally:
         os.close(descriptor)
 
 
-def _content(descriptor: int, size: int) -> bytes:
-    """Up to one byte more than ``size``: enough to see that there is more."""
+def head(path: str, most: int) -> bytes:
+    """The first bytes of the regular file at ``path``, ``most`` of them or fewer."""
+    with regular(path) as (descriptor, _):
+        return _bytes(descriptor, most)
+
+
+def _bytes(descriptor: int, wanted: int) -> bytes:
     parts = []
-    wanted = size + 1
     while wanted > 0:
         part = os.read(descriptor, wanted)
         if not part:

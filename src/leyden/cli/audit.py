@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from leyden.cli.audit_surveys import chosen, survey_arguments
 from leyden.cli.command import Command
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 
 def arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", metavar="PATH", nargs="*", default=["."], help="files and directories (default: this directory)")
+    add("paths", metavar="PATH", nargs="*", help="files and directories (default: this directory)")
     add("--format", choices=FORMATS, default="text", help="what to write (default: %(default)s)")
     add("--output", metavar="FILE", type=Path, help="write there and not to standard output")
     add("--severity", choices=SEVERITIES, help="count and show findings from here on (default: low)")
@@ -47,6 +48,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("--jobs", metavar="N", type=between(0, 256), help=jobs)
     seconds = "the longest that one file may take (default: %(default)s)"
     add("--seconds", metavar="N", type=between(1, 86_400), default=60, help=seconds)
+    survey_arguments(parser)
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
@@ -91,7 +93,7 @@ def to_orders(options: Namespace, settings: Settings) -> Orders:
 
     accepted = options.baseline or (Path(settings.baseline) if settings.baseline else None)
     return Orders(
-        paths=tuple(options.paths),
+        paths=tuple(options.paths) or (".",),
         root=os.path.realpath(os.curdir),
         exclude=(*settings.exclude, *options.exclude),
         everything=options.all,
@@ -118,19 +120,19 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     from leyden.audit.report import Report, counts
     from leyden.audit.rules.every import RULES
     from leyden.audit.suppress import today
-    from leyden.audit.surveys import surveys
     from leyden.audit.worker import command
     from leyden.cli.audit_screen import Bar, printer
 
     started, clock = datetime.now(timezone.utc), time.monotonic()
     streaming = options.format == "text" and options.output is None
     progress, show = Progress(), printer()
+    besides = tuple(chosen(options))
     bar = Bar(progress)
     findings: list[Finding] = []
     artifacts: list[Artifact] = []
     try:
         looked = audit(
-            orders, sources, today=today(), worker=command(), surveys=surveys(), progress=progress, tick=bar.draw
+            orders, sources, today=today(), worker=command(), surveys=besides, progress=progress, tick=bar.draw
         )
         for record in looked:
             match record:

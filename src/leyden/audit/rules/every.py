@@ -15,7 +15,20 @@ from leyden.audit.rules.config_containers import CONTAINERS
 from leyden.audit.rules.config_pipelines import PIPELINES
 from leyden.audit.rules.config_values import VALUES
 from leyden.audit.rules.engine import ENGINE
+from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.permissions import PERMISSIONS
 
-_ALL: Final = (ENGINE, ARTIFACTS, LOADS, TRAINING, SURROUNDINGS, VALUES, CONTAINERS, COMMANDS, PIPELINES, PERMISSIONS)
+_ALL: Final = (
+    ENGINE,
+    ARTIFACTS,
+    LOADS,
+    TRAINING,
+    SURROUNDINGS,
+    VALUES,
+    CONTAINERS,
+    COMMANDS,
+    PIPELINES,
+    PERMISSIONS,
+    ENVIRONMENT,
+)
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}

@@ -1,0 +1,1 @@
+"""What is installed, read from the files of an environment: nothing of it is imported."""

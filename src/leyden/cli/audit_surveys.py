@@ -1,0 +1,40 @@
+"""What ``leyden audit`` looks at besides files: which environment, and whether at all."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leyden.audit.finding import Survey
+
+if TYPE_CHECKING:
+    from leyden.audit.environment.places import Environment
+
+
+def survey_arguments(parser: ArgumentParser) -> None:
+    text = "Without PATH, the packages that the project runs with are looked at as well."
+    group = parser.add_argument_group("besides files", text)
+    named = (
+        "the virtual environment, or directory of packages, to look at (default: the project's own, or the active one)"
+    )
+    group.add_argument("--environment", metavar="DIR", type=Path, help=named)
+    group.add_argument("--no-environment", action="store_true", help="leave installed packages out")
+    group.add_argument("--deep", action="store_true", help="also hash installed files over 4 MiB")
+
+
+def chosen(options: Namespace) -> Iterator[Survey]:
+    """The surveys that the command line asks for."""
+    from leyden.audit.surveys import surveys
+
+    yield from surveys(environment(options), everything=options.deep)
+
+
+def environment(options: Namespace) -> Environment | None:
+    """The environment to look at; SettingsError where the one that was named is none."""
+    if options.no_environment or (options.paths and options.environment is None):
+        return None
+    from leyden.audit.environment import places
+
+    return places.usual(Path()) if options.environment is None else places.named(options.environment)
