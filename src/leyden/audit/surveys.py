@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from leyden.audit.finding import Survey
@@ -11,9 +11,16 @@ if TYPE_CHECKING:
     from leyden.audit.environment.places import Environment
 
 
-def surveys(environment: Environment | None = None, *, everything: bool = False) -> Iterator[Survey]:
-    """What to look at besides the files; ``everything`` also where that takes long."""
+def surveys(
+    paths: Sequence[str], environment: Environment | None = None, *, everything: bool = False, online: bool = False
+) -> Iterator[Survey]:
+    """What to look at besides the files at ``paths``: ``everything`` also where that takes long, ``online`` too."""
+    # Imported here, since most audits of files need none of it.
     if environment is not None:
-        from leyden.audit.environment.survey import survey  # here, since most audits of files need none of it
+        from leyden.audit.environment.survey import survey as survey_of_environment
 
-        yield survey(environment, everything)
+        yield survey_of_environment(environment, everything)
+    if online:
+        from leyden.audit.environment import online as asking
+
+        yield asking.survey(environment, () if environment is not None else asking.lists(paths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +23,16 @@ def survey_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--environment", metavar="DIR", type=Path, help=named)
     group.add_argument("--no-environment", action="store_true", help="leave installed packages out")
     group.add_argument("--deep", action="store_true", help="also hash installed files over 4 MiB")
+    online = "let the program pip-audit ask public databases for advisories; nothing else here uses the network"
+    group.add_argument("--online", action="store_true", help=online)
 
 
 def chosen(options: Namespace) -> Iterator[Survey]:
     """The surveys that the command line asks for."""
     from leyden.audit.surveys import surveys
 
-    yield from surveys(environment(options), everything=options.deep)
+    paths = options.paths or [os.curdir]
+    yield from surveys(paths, environment(options), everything=options.deep, online=options.online)
 
 
 def environment(options: Namespace) -> Environment | None:

@@ -16,6 +16,7 @@ from leyden.audit.rules.config_pipelines import PIPELINES
 from leyden.audit.rules.config_values import VALUES
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.environment import ENVIRONMENT
+from leyden.audit.rules.online import ONLINE
 from leyden.audit.rules.permissions import PERMISSIONS
 
 _ALL: Final = (
@@ -30,5 +31,6 @@ _ALL: Final = (
     PIPELINES,
     PERMISSIONS,
     ENVIRONMENT,
+    ONLINE,
 )
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
