@@ -17,9 +17,10 @@ def surveys(
     """What to look at besides the files at ``paths``: ``everything`` also where that takes long, ``online`` too."""
     # Imported here, since most audits of files need none of it.
     if environment is not None:
+        from leyden.audit.advisories.listed import listed
         from leyden.audit.environment.survey import survey as survey_of_environment
 
-        yield survey_of_environment(environment, everything)
+        yield survey_of_environment(environment, listed(), everything)
     if online:
         from leyden.audit.environment import online as asking
 

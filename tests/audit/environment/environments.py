@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from leyden.audit.advisories.listed import listed
 from leyden.audit.environment import places
 from leyden.audit.environment.survey import look
 from leyden.audit.finding import Finding
@@ -43,7 +44,7 @@ def install(
 
 
 def found(prefix: Path, everything: bool = False) -> list[Finding]:
-    return [one for one in look(places.named(prefix), everything) if isinstance(one, Finding)]
+    return [one for one in look(places.named(prefix), listed(), everything) if isinstance(one, Finding)]
 
 
 def rules(prefix: Path, everything: bool = False) -> list[tuple[str, str]]:

@@ -64,12 +64,21 @@ def test_what_it_knows_of_an_environment_becomes_findings(tmp_path, answering):
         (
             "LEY442",
             str(tmp_path / "env"),
-            "torch was passed over: Dependency not found on PyPI and could not be audited: torch (2.9.0+cpu)",
+            "pip-audit has passed over torch: Dependency not found on PyPI and could not be audited: torch (2.9.0+cpu)",
             "",
         ),
     ]
     arguments = noted.read_text().splitlines()
     assert arguments == ["--format", "json", "--progress-spinner", "off", "--path", str(folder)]
+
+
+def test_where_it_has_looked_up_nothing_at_all_that_is_told_as_blind(tmp_path, answering):
+    environment(tmp_path / "env")
+    skipped = [{"name": name, "skip_reason": "Dependency not found on PyPI"} for name in ("demo", "other")]
+    answering(json.dumps({"dependencies": skipped}), code=0)
+    (one,) = online.look(places.named(tmp_path / "env"))
+    assert (one.rule, one.blind) == ("LEY441", True)
+    assert "none of 2 packages" in one.message
 
 
 @pytest.mark.parametrize(

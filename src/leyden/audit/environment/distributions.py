@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
+from leyden.audit.advisories.advisory import normalized
 from leyden.audit.finding import Finding, Place
 from leyden.audit.opening import SpecialError, head
 from leyden.audit.rules.engine import UNREADABLE
@@ -15,7 +15,6 @@ from leyden.audit.walk import unreadable
 
 _MOST_METADATA: Final = 64 << 10  # bytes: name and version stand at its beginning
 _SUFFIXES: Final = (".dist-info", ".egg-info")
-_SEPARATORS: Final = re.compile(r"[-_.]+")
 
 
 @final
@@ -31,7 +30,7 @@ class Distribution:
     @property
     def key(self) -> str:
         """Its name as an index compares it."""
-        return canonical(self.name)
+        return normalized(self.name)
 
     @property
     def place(self) -> Place:
@@ -39,11 +38,6 @@ class Distribution:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
-
-
-def canonical(name: str) -> str:
-    """A name as an index compares it."""
-    return _SEPARATORS.sub("-", name).lower()
 
 
 def installed(folder: str) -> Iterator[Distribution | Finding]:

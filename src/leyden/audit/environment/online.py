@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from leyden.audit.environment.distributions import Distribution, canonical, installed
+from leyden.audit.advisories.advisory import normalized
+from leyden.audit.environment.distributions import Distribution, installed
 from leyden.audit.environment.places import Environment
 from leyden.audit.finding import Finding, Place, Record, Survey, shortened
 from leyden.audit.rules.online import KNOWN_VULNERABLE, NOT_ASKED, NOT_KNOWN, ONLINE
@@ -20,6 +21,7 @@ from leyden.wire.strict_json import Json
 
 PROGRAM: Final = "pip-audit"
 _LARGEST: Final = 64 << 20  # bytes of an answer
+_MOST_NAMED: Final = 8
 _ALWAYS: Final = ("--format", "json", "--progress-spinner", "off")
 # Nothing is installed or built to find out what a list would bring: that would run code of what is audited.
 _AS_LISTED: Final = ("--no-deps", "--disable-pip")
@@ -85,23 +87,32 @@ def _asked(command: Sequence[str], where: Place, places: Mapping[str, Place]) ->
 def _told(answer: Json, where: Place, places: Mapping[str, Place]) -> Iterator[Finding]:
     match answer:
         case {"dependencies": [*dependencies]}:
-            for one in dependencies:
-                yield from _dependency(one, where, places)
+            pass
         case _:
             raise FormatError("the answer has no dependencies")
-
-
-def _dependency(one: Json, where: Place, places: Mapping[str, Place]) -> Iterator[Finding]:
-    match one:
-        case {"name": str(name), "skip_reason": str(reason)}:
-            text = f"{shortened(name, 100)} was passed over: {shortened(reason, 200)}"
-            yield NOT_KNOWN.at(places.get(canonical(name), where), text, key=name)
-        case {"name": str(name), "version": str(version), "vulns": [*advisories]}:
-            for advisory in advisories:
+    skipped: dict[str, str] = {}
+    for one in dependencies:
+        match one:
+            case {"name": str(name), "skip_reason": str(reason)}:
+                skipped[shortened(name, 100)] = shortened(reason, 200)
+            case {"name": str(name), "version": str(version), "vulns": [*advisories]}:
                 release = f"{shortened(name, 100)} {shortened(version, 50)}"
-                yield _advisory(release, advisory, places.get(canonical(name), where))
-        case _:
-            raise FormatError("the answer has a dependency of another form")
+                for advisory in advisories:
+                    yield _advisory(release, advisory, places.get(normalized(name), where))
+            case _:
+                raise FormatError("the answer has a dependency of another form")
+    if skipped:
+        yield _skipped(skipped, len(dependencies), where)
+
+
+def _skipped(skipped: Mapping[str, str], of: int, where: Place) -> Finding:
+    first = next(iter(skipped.values()))
+    if len(skipped) == of:  # as where an index in between knows no advisories
+        return NOT_ASKED.at(where, f"{PROGRAM} has looked up none of {of} packages: {first}", key="all skipped")
+    names = ", ".join(list(skipped)[:_MOST_NAMED])
+    more = f" and {len(skipped) - _MOST_NAMED} more" if len(skipped) > _MOST_NAMED else ""
+    text = f"{PROGRAM} has passed over {names}{more}: {first}"
+    return NOT_KNOWN.at(where, text, key=" ".join(skipped))
 
 
 def _advisory(release: str, advisory: Json, place: Place) -> Finding:

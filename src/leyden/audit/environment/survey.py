@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from leyden.audit.advisories.advisory import Catalogue
 from leyden.audit.environment.distributions import Distribution, installed
 from leyden.audit.environment.files import startup, unowned
 from leyden.audit.environment.installed import Listed, differences, origin, twice, without_record
 from leyden.audit.environment.places import CONFIGURATION, Environment, sees_system
+from leyden.audit.environment.releases import releases
 from leyden.audit.finding import Finding, Place, Record, Survey
 from leyden.audit.rules.environment import ENVIRONMENT, SEES_SYSTEM
 
 
-def survey(environment: Environment, everything: bool = False) -> Survey:
+def survey(environment: Environment, catalogue: Catalogue, everything: bool = False) -> Survey:
     """What there is to look at in ``environment``; with ``everything``, large files are hashed too."""
-    return Survey("environment", lambda: look(environment, everything), ENVIRONMENT)
+    return Survey("environment", lambda: look(environment, catalogue, everything), ENVIRONMENT)
 
 
-def look(environment: Environment, everything: bool = False) -> Iterator[Record]:
+def look(environment: Environment, catalogue: Catalogue, everything: bool = False) -> Iterator[Record]:
     """What matters most comes first, and comparing files, which takes longest, last."""
     distributions: list[Distribution] = []
     for folder in environment.folders:
@@ -26,6 +28,8 @@ def look(environment: Environment, everything: bool = False) -> Iterator[Record]
                 yield one
             else:
                 distributions.append(one)
+    for distribution in distributions:
+        yield from releases(distribution, catalogue)
     listed = Listed.of(distributions, environment)
     for folder in environment.folders:
         yield from startup(folder, listed.owned)

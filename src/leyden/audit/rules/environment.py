@@ -16,6 +16,28 @@ _DISTUTILS: Final = (
     "enabled and __import__('_distutils_hack').add_shim(); "
 )
 
+VULNERABLE_INSTALLED: Final = Rule(
+    id="LEY420",
+    name="vulnerable-installed",
+    title="An installed release has a known weakness",
+    severity=Severity.HIGH,
+    cwe=1395,
+    why="The weakness and often the way to use it are public. The severity is that of the worst advisory.",
+    mend="Install a release that no advisory names, and raise the lowest version that your requirements allow.",
+    bad=("torch 2.5.1",),
+    good=("demo 1.0",),
+)
+COMPROMISED_INSTALLED: Final = Rule(
+    id="LEY421",
+    name="compromised-installed",
+    title="An installed release was published by an attacker",
+    severity=Severity.CRITICAL,
+    cwe=506,
+    why="Its code ran when it was installed or imported: it has had the rights of whoever did so, and their secrets.",
+    mend="Change all secrets that this machine or account could read, and make the environment anew.",
+    bad=("lightning 2.6.3",),
+    good=("lightning 2.6.6",),
+)
 STARTUP_LINE: Final = Rule(
     id="LEY422",
     name="startup-line",
@@ -167,6 +189,8 @@ SEES_SYSTEM: Final = Rule(
 )
 
 ENVIRONMENT: Final[tuple[Rule, ...]] = (
+    VULNERABLE_INSTALLED,
+    COMPROMISED_INSTALLED,
     STARTUP_LINE,
     STARTUP_MODULE,
     FILE_CHANGED,
