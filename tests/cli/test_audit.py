@@ -208,6 +208,16 @@ def test_a_directory_that_is_no_environment_ends_with_2(project, capsys):
     assert "other is no environment" in capsys.readouterr().err
 
 
+def test_the_machine_is_looked_at_where_that_is_asked_for(project, capsys, monkeypatch):
+    monkeypatch.setenv("LEYDEN_HOME", str(project / "keys"))
+    (project / "keys").mkdir(0o755)
+    (project / "keys" / "identity.key").touch(0o644)
+    assert audit(capsys=capsys)[0] == 0
+    code, shown = audit("--host", capsys=capsys)
+    assert code == 1
+    assert f"high     LEY512 {project / 'keys' / 'identity.key'}" in shown
+
+
 def test_help_names_every_option(capsys):
     with pytest.raises(SystemExit):
         main(["audit", "--help"])

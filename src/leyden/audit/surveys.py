@@ -9,10 +9,16 @@ from leyden.audit.finding import Survey
 
 if TYPE_CHECKING:
     from leyden.audit.environment.places import Environment
+    from leyden.audit.host.survey import Host
 
 
 def surveys(
-    paths: Sequence[str], environment: Environment | None = None, *, everything: bool = False, online: bool = False
+    paths: Sequence[str],
+    environment: Environment | None = None,
+    host: Host | None = None,
+    *,
+    everything: bool = False,
+    online: bool = False,
 ) -> Iterator[Survey]:
     """What to look at besides the files at ``paths``: ``everything`` also where that takes long, ``online`` too."""
     # Imported here, since most audits of files need none of it.
@@ -25,3 +31,7 @@ def surveys(
         from leyden.audit.environment import online as asking
 
         yield asking.survey(environment, () if environment is not None else asking.lists(paths))
+    if host is not None:
+        from leyden.audit.host.survey import survey as survey_of_host
+
+        yield survey_of_host(host)

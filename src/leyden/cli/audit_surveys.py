@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from leyden.audit.finding import Survey
 
 if TYPE_CHECKING:
     from leyden.audit.environment.places import Environment
+    from leyden.audit.host.survey import Host
 
 
 def survey_arguments(parser: ArgumentParser) -> None:
@@ -24,6 +25,8 @@ def survey_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--no-environment", action="store_true", help="leave installed packages out")
     group.add_argument("--deep", action="store_true", help="also hash installed files over 4 MiB")
     online = "let the program pip-audit ask public databases for advisories; nothing else here uses the network"
+    machine = "look at this machine too: who reaches its training processes, and who reads keys, tokens and models"
+    group.add_argument("--host", action="store_true", help=machine)
     group.add_argument("--online", action="store_true", help=online)
 
 
@@ -32,7 +35,17 @@ def chosen(options: Namespace) -> Iterator[Survey]:
     from leyden.audit.surveys import surveys
 
     paths = options.paths or [os.curdir]
-    yield from surveys(paths, environment(options), everything=options.deep, online=options.online)
+    machine = host(paths) if options.host else None
+    yield from surveys(paths, environment(options), machine, everything=options.deep, online=options.online)
+
+
+def host(paths: Sequence[str]) -> Host:
+    """This machine, with the keys of this user."""
+    from leyden.audit.host.files import Private
+    from leyden.audit.host.survey import Host
+    from leyden.security.keys import private_paths
+
+    return Host([Private(*one) for one in private_paths()], paths)
 
 
 def environment(options: Namespace) -> Environment | None:

@@ -100,6 +100,17 @@ def home(environment: Mapping[str, str] = os.environ) -> Path:
         raise KeyStoreError("This user has no home directory. Set LEYDEN_HOME to a private one.") from None
 
 
+def private_paths(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[Path, str, bool]]:
+    """What its owner alone may write: where it may lie, what it is, and whether nobody else may read it either."""
+    directory = home(environment)
+    yield directory, "the directory of the keys", False
+    yield directory / _KNOWN, "the list of trusted keys", False
+    yield directory / _IDENTITY, "the key that seals checkpoints", True
+    yield directory / _PUBLISHER, "the key that signs models", True
+    if mounted := environment.get("LEYDEN_KEY"):
+        yield Path(mounted), "the key that LEYDEN_KEY names", True
+
+
 def identity(environment: Mapping[str, str] = os.environ) -> Identity:
     """The key that this user signs with: that of ``$LEYDEN_KEY``, or the one at home, made at its first use.
 

@@ -16,6 +16,7 @@ from leyden.audit.rules.config_pipelines import PIPELINES
 from leyden.audit.rules.config_values import VALUES
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.environment import ENVIRONMENT
+from leyden.audit.rules.host import HOST
 from leyden.audit.rules.online import ONLINE
 from leyden.audit.rules.permissions import PERMISSIONS
 
@@ -32,5 +33,6 @@ _ALL: Final = (
     PERMISSIONS,
     ENVIRONMENT,
     ONLINE,
+    HOST,
 )
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
