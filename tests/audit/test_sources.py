@@ -3,9 +3,10 @@ from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.every import RULES
 from leyden.audit.rules.host import HOST
 from leyden.audit.rules.online import ONLINE
+from leyden.audit.rules.runs import RUNS
 from leyden.audit.sources import SOURCES
 
-SURVEYED = (*ENVIRONMENT, *ONLINE, *HOST)
+SURVEYED = (*ENVIRONMENT, *ONLINE, *HOST, *RUNS)
 
 
 def test_every_rule_has_a_source_or_a_survey_or_is_the_engines():

@@ -9,5 +9,6 @@ from leyden.audit.code.source import SOURCE as CODE
 from leyden.audit.config.source import SOURCE as CONFIGURATION
 from leyden.audit.finding import Source
 from leyden.audit.permissions import SOURCE as PERMISSIONS
+from leyden.audit.seals import SOURCE as SEALS
 
-SOURCES: Final[tuple[Source, ...]] = (ARTIFACTS, CODE, CONFIGURATION, PERMISSIONS)
+SOURCES: Final[tuple[Source, ...]] = (ARTIFACTS, CODE, CONFIGURATION, PERMISSIONS, SEALS)

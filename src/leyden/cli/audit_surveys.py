@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 
 def survey_arguments(parser: ArgumentParser) -> None:
-    text = "Without PATH, the packages that the project runs with are looked at as well."
+    text = "Without PATH, the packages and the runs of the project are looked at as well."
     group = parser.add_argument_group("besides files", text)
     named = (
         "the virtual environment, or directory of packages, to look at (default: the project's own, or the active one)"
     )
     group.add_argument("--environment", metavar="DIR", type=Path, help=named)
     group.add_argument("--no-environment", action="store_true", help="leave installed packages out")
-    group.add_argument("--deep", action="store_true", help="also hash installed files over 4 MiB")
+    group.add_argument("--deep", action="store_true", help="also hash installed files over 4 MiB and tensors of runs")
+    runs = "compare the checkpoints of your runs with the records beside your keys, as is done without PATH"
+    group.add_argument("--runs", action="store_true", help=runs)
     online = "let the program pip-audit ask public databases for advisories; nothing else here uses the network"
     machine = "look at this machine too: who reaches its training processes, and who reads keys, tokens and models"
     group.add_argument("--host", action="store_true", help=machine)
@@ -37,6 +39,10 @@ def chosen(options: Namespace) -> Iterator[Survey]:
     paths = options.paths or [os.curdir]
     machine = host(paths) if options.host else None
     yield from surveys(paths, environment(options), machine, everything=options.deep, online=options.online)
+    if options.runs or not options.paths:
+        from leyden.cli import audit_runs
+
+        yield audit_runs.survey(paths, options.deep)
 
 
 def host(paths: Sequence[str]) -> Host:

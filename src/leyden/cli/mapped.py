@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from leyden.audit.formats import plain
+from leyden.errors import EncryptionError
 
 _LONGEST: Final = 500  # characters of one value
 
@@ -27,6 +29,19 @@ def content(path: Path, identities: Sequence[Path] = ()) -> memoryview:
     from leyden.security.encryption import Encryption
 
     return memoryview(opened(path, True, Encryption(keys=identities) if identities else None)[0])
+
+
+def glimpse(path: Path) -> memoryview:
+    """The same, always mapped, for who reads the header alone; EncryptionError where the file is encrypted."""
+    from leyden.security.encryption import is_encrypted
+
+    with path.open("rb") as stream:
+        if not path.stat().st_size:
+            return memoryview(b"")
+        data = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+    if is_encrypted(bytes(data[:64])):
+        raise EncryptionError(f"{path} is encrypted. `leyden verify --identity FILE` opens it.")
+    return data
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, OSError | None]]:

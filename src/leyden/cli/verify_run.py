@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Final, final
 
-from leyden.cli.mapped import content, walk
+from leyden.cli.mapped import content, glimpse, walk
 from leyden.cli.records import Records
 from leyden.cli.which_models import MODELS
 from leyden.errors import EncryptionError, LeydenError, PackageError
@@ -32,6 +33,17 @@ class Checkpoint:
     own: bool
 
 
+class Kind(Enum):
+    """What is the matter with a file."""
+
+    BROKEN = "broken"  # its digests or its seal do not fit, or the policy does not admit it
+    MOVED = "moved"  # it lies where something else was written last: swapped, rolled back or planted
+    GONE = "gone"  # it was written there and is there no more
+    EDITED = "edited"  # a record that somebody else has changed
+    FOREIGN = "foreign"  # no file of Leyden's
+    UNSEEN = "unseen"  # it could not be looked at
+
+
 @final
 @dataclass(frozen=True)
 class Told:
@@ -39,6 +51,7 @@ class Told:
 
     path: Path
     what: str
+    kind: Kind
 
 
 @final
@@ -52,30 +65,33 @@ class Look:
     notes: list[str] = field(default_factory=list)
 
 
-def look(folder: Path, policy: Policy, identities: Sequence[Path] = ()) -> Look:
-    """Look at all files beneath ``folder``, and compare them with what this machine's records say."""
+def look(folder: Path, policy: Policy, identities: Sequence[Path] = (), digests: bool = True) -> Look:
+    """Look at all files beneath ``folder``, and compare them with what this machine's records say.
+
+    Without ``digests``, their seals are checked and no tensor is read.
+    """
     found = Look()
     for _ in range(_LOOKS):
         before = Records.of(folder)
-        found = _look(folder, before, policy, identities)
+        found = _look(folder, before, policy, identities, digests)
         # A run that writes meanwhile looks like one that was tampered with.
         if not found.problems or Records.of(folder) == before:
             break
     return found
 
 
-def _look(folder: Path, records: Records, policy: Policy, identities: Sequence[Path]) -> Look:
+def _look(folder: Path, records: Records, policy: Policy, identities: Sequence[Path], digests: bool) -> Look:
     found = Look()
     links = []
     for path, error in walk(folder):
         if error is not None:
-            found.unseen.append(Told(path, f"could not be looked at: {error}"))
+            found.unseen.append(Told(path, f"could not be looked at: {error}", Kind.UNSEEN))
         elif path.is_symlink():
             links.append(path)
         elif path.is_file() and not path.name.endswith(".leyden-tmp"):
-            _read(path, policy, identities, found)
+            _read(path, policy, identities, found, digests)
     records = records.joined({one.origin.run for one in found.whole if one.origin is not None})
-    found.problems += [Told(path, what) for path, what in records.edited.items()]
+    found.problems += [Told(path, what, Kind.EDITED) for path, what in records.edited.items()]
     _compare_files(found, records)
     _compare_links(folder, links, found, records)
     _compare_runs(folder, {ledger.place(link) for link in links}, found, records)
@@ -85,23 +101,25 @@ def _look(folder: Path, records: Records, policy: Policy, identities: Sequence[P
     return found
 
 
-def _read(path: Path, policy: Policy, identities: Sequence[Path], found: Look) -> None:
+def _read(path: Path, policy: Policy, identities: Sequence[Path], found: Look, digests: bool) -> None:
     try:
-        data = content(path, identities)
+        data = content(path, identities) if digests else glimpse(path)
         if bytes(data[8 : 8 + len(envelope.PREFIX)]) != envelope.PREFIX:
             if path.suffix.lower() in MODELS:
-                found.unseen.append(Told(path, "was not written by Leyden: it has no digests and no seal to check."))
+                what = "was not written by Leyden: it has no digests and no seal to check."
+                found.unseen.append(Told(path, what, Kind.FOREIGN))
             return
         opened = envelope.read(data, str(path))
         assert opened.seal is not None
         admit(opened.seal, str(path), policy)
-        envelope.check_digests(opened, data, str(path))
+        if digests:
+            envelope.check_digests(opened, data, str(path))
         signer = opened.seal.signer
         own = signer is not None and keys.standing(signer) in (Standing.OWN, Standing.TRUSTED)
     except (EncryptionError, PackageError, OSError) as error:
-        found.unseen.append(Told(path, f"could not be looked at: {error}"))
+        found.unseen.append(Told(path, f"could not be looked at: {error}", Kind.UNSEEN))
     except LeydenError as error:
-        found.problems.append(Told(path, f"is not in order. {error}"))
+        found.problems.append(Told(path, f"is not in order. {error}", Kind.BROKEN))
     else:
         found.whole.append(Checkpoint(path, opened.seal.digest, opened.origin, own))
 
@@ -113,11 +131,12 @@ def _compare_files(found: Look, records: Records) -> None:
         if there is not None and there[1].digest != one.digest:
             what = records.difference(one.digest, one.origin if one.own else None, one.path)
             if what.wrong:
-                found.problems.append(Told(one.path, what.text))
+                found.problems.append(Told(one.path, what.text, Kind.MOVED))
             else:
                 found.notes.append(f"{one.path} {what.text}")
         elif not known and not one.own and records.speaks_of(one.origin):
-            found.problems.append(Told(one.path, "was planted: nothing shows that a run of yours wrote it."))
+            what_it_is = "was planted: nothing shows that a run of yours wrote it."
+            found.problems.append(Told(one.path, what_it_is, Kind.MOVED))
         elif not known:
             unknown.append(one)
     strangers = sum(not one.own for one in unknown)
@@ -144,13 +163,14 @@ def _compare_links(folder: Path, links: Iterable[Path], found: Look, records: Re
         there, target = records.at(link), targets.get(os.path.realpath(link))
         if there is not None and (target is None or not records.is_as_new(target.digest, there[1])):
             why = "leads to another checkpoint" if target is not None else "leads elsewhere"
-            found.problems.append(
-                Told(link, f"is a link that {why} than save {there[1].number} of the run {there[0]}.")
-            )
+            what = f"is a link that {why} than save {there[1].number} of the run {there[0]}."
+            found.problems.append(Told(link, what, Kind.MOVED))
         elif target is None and link.is_dir() and not link.resolve().is_relative_to(folder.resolve()):
-            found.unseen.append(Told(link, "is a link to a directory elsewhere, and was not followed."))
+            what = "is a link to a directory elsewhere, and was not followed."
+            found.unseen.append(Told(link, what, Kind.UNSEEN))
         elif target is None and link.suffix.lower() in MODELS:
-            found.unseen.append(Told(link, "is a link to something else than a checkpoint here, and was not followed."))
+            what = "is a link to something else than a checkpoint here, and was not followed."
+            found.unseen.append(Told(link, what, Kind.FOREIGN))
 
 
 def _compare_runs(folder: Path, links: Collection[str], found: Look, records: Records) -> None:
@@ -174,10 +194,10 @@ def _compare_runs(folder: Path, links: Collection[str], found: Look, records: Re
                 continue
             if Path(place).exists():
                 what = f"is no longer the checkpoint that was written there (save {entry.number} of the run {run})."
-                found.problems.append(Told(Path(place), what))
+                found.problems.append(Told(Path(place), what, Kind.GONE))
             elif entry.digest == newest.digest:
                 what = f"is the newest checkpoint of the run {run} (save {newest.number}) and is gone."
-                found.problems.append(Told(Path(place), what))
+                found.problems.append(Told(Path(place), what, Kind.GONE))
             else:
                 gone += 1
         if gone:

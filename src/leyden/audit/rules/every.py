@@ -19,6 +19,7 @@ from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.host import HOST
 from leyden.audit.rules.online import ONLINE
 from leyden.audit.rules.permissions import PERMISSIONS
+from leyden.audit.rules.runs import RUNS, SEALS
 
 _ALL: Final = (
     ENGINE,
@@ -30,9 +31,11 @@ _ALL: Final = (
     CONTAINERS,
     COMMANDS,
     PIPELINES,
-    PERMISSIONS,
     ENVIRONMENT,
     ONLINE,
+    PERMISSIONS,
     HOST,
+    RUNS,
+    SEALS,
 )
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
