@@ -40,6 +40,7 @@ class Orders:
     suppressions: tuple[Suppression, ...] = ()
     baseline: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)  # the oldest that the project may run each package with
+    advisories: str = ""  # the file of a list of bad releases that was verified, in place of the one that is shipped
     most: int = 100_000  # findings in all; nobody reads so many, and a report holds them
 
 
@@ -173,7 +174,8 @@ def _named(finding: Finding, orders: Orders) -> Finding:
 def _job(found: Found, orders: Orders) -> Job:
     # A stranger's file does not excuse itself.
     own = orders.trusting and beneath(os.path.realpath(found.path), orders.root)
-    return Job(found.path, label(found.path, orders.root), own, orders.digests, orders.limits, orders.versions)
+    named = label(found.path, orders.root)
+    return Job(found.path, named, own, orders.digests, orders.limits, orders.versions, orders.advisories)
 
 
 def _judged(record: Record, path: str, orders: Orders, holding: Iterable[Suppression]) -> Record:

@@ -189,6 +189,7 @@ class File:
     budget: Budget
     mode: int = 0o600  # permission bits
     versions: Mapping[str, str] = field(default_factory=dict)  # of the project: the oldest that each package may have
+    advisories: str = ""  # the file of a newer list of bad releases than the one that Leyden comes with
 
     @property
     def name(self) -> str:

@@ -53,6 +53,7 @@ class Job:
     digest: bool  # whether artifacts get the digest of their file
     limits: Limits = field(default_factory=Limits)
     versions: Mapping[str, str] = field(default_factory=dict)
+    advisories: str = ""
 
 
 def look(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
@@ -65,7 +66,7 @@ def look(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
 def _guarded(job: Job, sources: Iterable[Source], today: date) -> Iterator[Record]:
     place = Place(job.path)
     try:
-        with opened(job.path, Budget(job.limits), job.versions) as file:
+        with opened(job.path, Budget(job.limits), job.versions, job.advisories) as file:
             for source in sources:
                 yield from _read(file, source, job, today)
     except ChangedError as error:

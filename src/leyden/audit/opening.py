@@ -37,18 +37,18 @@ class SpecialError(FormatError):
 
 
 @contextmanager
-def opened(path: str, budget: Budget, versions: Mapping[str, str] = _NOTHING) -> Iterator[File]:
+def opened(path: str, budget: Budget, versions: Mapping[str, str] = _NOTHING, advisories: str = "") -> Iterator[File]:
     """The file at ``path``; ChangedError at the end of the block if it changed during it."""
     with regular(path) as (descriptor, before):
         if before.st_size > LARGEST_READ:
             # Never closed by hand: an error on its way out holds on to slices. It ends with the last of them.
             mapped = mmap.mmap(descriptor, before.st_size, access=mmap.ACCESS_READ)
-            yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode), versions)
+            yield File(Place(path), memoryview(mapped), budget, stat.S_IMODE(before.st_mode), versions, advisories)
         else:
             content = _bytes(descriptor, before.st_size + 1)  # enough to see that there is more
             if len(content) != before.st_size:
                 raise ChangedError(f"it has {before.st_size:,} bytes, and other than that could be read")
-            yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode), versions)
+            yield File(Place(path), memoryview(content), budget, stat.S_IMODE(before.st_mode), versions, advisories)
         after = os.fstat(descriptor)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise ChangedError("another program wrote to it while it was read")

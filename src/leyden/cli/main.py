@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from leyden._version import __version__
 from leyden.audit.formats.plain import printable
+from leyden.cli.advisories import ADVISORIES
 from leyden.cli.audit import AUDIT
 from leyden.cli.command import Command
 from leyden.cli.convert import CONVERT
@@ -24,6 +25,7 @@ from leyden.errors import LeydenError
 from leyden.redaction import redact_text
 
 COMMANDS: dict[str, Command] = {
+    "advisories": ADVISORIES,
     "audit": AUDIT,
     "convert": CONVERT,
     "demo": DEMO,
