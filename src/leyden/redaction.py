@@ -104,6 +104,11 @@ def redact_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
     return look(environment).text(text)
 
 
+def tokens(text: str) -> list[re.Match[str]]:
+    """What in ``text`` has the form of a well-known kind of token or private key."""
+    return [*re.finditer(_FORMS, text)] if any(mark in text for mark in _MARKS) else []
+
+
 @lru_cache(4096)
 def shown_name(name: str) -> str:
     """The name of a metric as loggers and screens have it. Each is looked at once: rows are written often."""

@@ -12,7 +12,7 @@ _TOKENS: Final = re.compile(
     r"(?i)(?:.*_)?(?:access|api|auth|bot|github|gitlab|hf|hub|id|refresh|slack|wandb)_?token|token|(?:.*_)?pwd"
 )
 _PLACEHOLDER: Final = re.compile(
-    r"(?i).*(?:your|example|changeme|change_me|placeholder|dummy|todo|xxx|insert|test|fake|sample|none|null|redacted)"
+    r"(?i).*(?:your|example|changeme|change_me|placeholder|dummy|todo|xxx|insert|test|fake|sample|none|null|redacted).*"
     r"|[<{$%\[].*|(.)\1*|.*\*\*\*"
 )
 # What a text without secrets has none of: a name with a value beside it, or how tokens begin.
@@ -28,10 +28,15 @@ def is_secret_name(name: str) -> bool:
     return says_secret(name) or _TOKENS.fullmatch(name) is not None
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether text only stands for a secret that is to be put in."""
+    return _PLACEHOLDER.fullmatch(text) is not None
+
+
 def is_secret(name: str, text: str) -> bool:
     """Whether ``text`` under this name is a secret, and no placeholder, path or word."""
     if redact_text(text, {}) == HIDDEN:  # it has the form that a service gives its keys
         return True
-    if not is_secret_name(name) or not _SHAPE.fullmatch(text) or _PLACEHOLDER.fullmatch(text):
+    if not is_secret_name(name) or not _SHAPE.fullmatch(text) or is_placeholder(text):
         return False
     return "://" not in text and not text.startswith(("/", "./"))

@@ -11,7 +11,7 @@ from leyden.audit.code.secrets import is_secret_name
 from leyden.audit.config import containers
 from leyden.audit.config.hits import Hit
 from leyden.audit.config.patterns import PATTERNS
-from leyden.audit.config.secrets import address, token, under_name
+from leyden.audit.config.secrets import address, under_name
 from leyden.audit.config.variables import variable
 from leyden.audit.finding import Rule
 from leyden.audit.rules.config_containers import PRIVILEGED
@@ -32,7 +32,9 @@ class Setting:
 
 
 _ENGINE: Final = re.compile(r"\b(?:docker|podman|nerdctl)\s(?:[^|;&]{0,200}\s)?(?:run|create)\s")
-_OPTION: Final = re.compile(r"(?<=\s)(--[a-z-]{2,20}|-[vp])[ =][\"']?([^\s\"']{1,300})")
+_OPTION: Final = re.compile(
+    r"(?<=\s)(--(?:pid|ipc|network|net|cap-add|volume|publish)|-[vp])[ =][\"']?([^\s\"']{1,300})"
+)
 _ASSIGNED: Final = re.compile(
     r"(?<![\w.$/?&{-])(?P<name>[A-Za-z_]\w{1,80})=(?P<value>\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|[^\s;&|\"'()<>]{0,4000})"
 )
@@ -66,7 +68,6 @@ def _part(text: str, line: int, setting: Setting) -> Iterator[Hit]:
         yield from _assignments(text, line, setting)
     yield from _given(text, line, setting)
     for number, one in enumerate(text.split("\n"), line):
-        yield from token(one, number, setting.secrets)
         yield from address(one, number, rule=setting.secrets)
 
 
@@ -95,7 +96,7 @@ def _engine(text: str, first: int) -> Iterator[Hit]:
             case "-v" | "--volume" if value.startswith(("/", "~", "$")):
                 yield from containers.mounted(value.partition(":")[0], line, value.endswith(":ro"))
             case "-p" | "--publish":
-                yield from containers.published(value, line)
+                yield from containers.published(value, line, text)
             case _:
                 continue
 

@@ -23,10 +23,9 @@ _WHOLE: Final = re.compile(
 _KEYS: Final = re.compile(
     r"(?:~|\$HOME|\$\{HOME\}|/root|/home/[^/]{1,60})(?:/\.(?:ssh|aws|kube|docker|gnupg|netrc|config/gcloud))?/?"
 )
-# TensorBoard, Jupyter, MLflow, Ray with its dashboard, Gradio, Streamlit, Aim, Visdom, ClearML.
-_DASHBOARDS: Final = frozenset(
-    ("6006", "8888", "8889", "5000", "8265", "10001", "6379", "7860", "8501", "43800", "8097")
-)
+# TensorBoard, Jupyter, Ray with its dashboard, Gradio, Streamlit, Aim, Visdom.
+_DASHBOARDS: Final = frozenset(("6006", "8888", "8889", "8265", "10001", "7860", "8501", "43800", "8097"))
+_MLFLOW: Final = "5000"  # which many others use as well
 _PORT: Final = re.compile(r"(?:0\.0\.0\.0:)?(?:(?P<host>\d{1,5}):)(?P<inner>\d{1,5})(?:/tcp)?")
 
 
@@ -122,13 +121,15 @@ def user(pair: Pair) -> Iterator[Hit]:
 def ports(pair: Pair) -> Iterator[Hit]:
     if pair.kind is not Kind.COMPOSE:
         return
+    told = [pair.owner.text("image"), *(item.text for item in texts(pair.owner.get("command")))]
     for item in texts(pair.value):
-        yield from published(item.text, item.line)
+        yield from published(item.text, item.line, " ".join(told))
 
 
-def published(text: str, line: int) -> Iterator[Hit]:
+def published(text: str, line: int, told: str) -> Iterator[Hit]:
+    """One port; ``told`` is what else is known of the container."""
     found = _PORT.fullmatch(text)
-    if found is not None and found["inner"] in _DASHBOARDS:
+    if found is not None and (found["inner"] in _DASHBOARDS or (found["inner"] == _MLFLOW and "mlflow" in told)):
         yield Hit(rules.PORTS, f"`{text[:60]}` opens the port on all interfaces.", line)
 
 

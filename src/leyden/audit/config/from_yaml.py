@@ -25,7 +25,9 @@ def parse_yaml(text: str, budget: Budget) -> Parsed:
     """The documents in ``text``; LimitError beyond the limits. A template of Jinja or Go is read around its holes."""
     parsed = _parse(text, budget)
     if _TEMPLATED.search(text) and any(trouble.kind == "malformed" for trouble in parsed.troubles):
-        return _parse(_filled(text), budget)
+        filled = _parse(_filled(text), budget)
+        # Two branches of a template may well give the same name.
+        return Parsed(filled.documents, tuple(trouble for trouble in filled.troubles if trouble.kind != "duplicate"))
     return parsed
 
 
@@ -74,4 +76,4 @@ def _take(builder: Builder, event: Any, yaml: Any) -> None:
 def _filled(text: str) -> str:
     """A template with blanks for statements and words for expressions; every line and column stays where it is."""
     text = _BLOCK.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
-    return _EXPRESSION.sub(lambda found: "x" * len(found[0]), text)
+    return _EXPRESSION.sub(lambda found: "$" + "x" * (len(found[0]) - 1), text)

@@ -39,6 +39,9 @@ def image_of(pair: Pair) -> Iterator[Hit]:
     """An image of a service, a container or a job."""
     if pair.kind not in _IMAGED or pair.owner.get("build") is not None:
         return
+    # Elsewhere in a workflow the word is a name of its author's.
+    if pair.kind is Kind.WORKFLOW and pair.key.text == "image" and not {"container", "services"} & {*pair.path}:
+        return
     value = pair.value
     if isinstance(value, Mapping):  # of GitLab
         inner = value.get("name")

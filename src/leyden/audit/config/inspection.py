@@ -15,7 +15,7 @@ from leyden.audit.config.commands import Setting
 from leyden.audit.config.documents import LARGEST, decoded, parse, suffix
 from leyden.audit.config.hits import Hit
 from leyden.audit.config.kinds import Kind, Shape, kind
-from leyden.audit.config.nodes import Mapping, Node, Scalar, Sequence, target, texts, walk
+from leyden.audit.config.nodes import Mapping, Node, Scalar, target, texts, walk
 from leyden.audit.config.pairs import Check, Pair
 from leyden.audit.config.secrets import token
 from leyden.audit.finding import Budget, File, Finding, Rule
@@ -51,10 +51,11 @@ _STRONG: Final = (
 _LARGEST_JSON: Final = 512 << 10  # bytes; vocabularies and annotations are longer, what people write is not
 # A document without any of these has nothing to find.
 _TELLING: Final = re.compile(
-    _STRONG + rb"|" + "|".join((variables.TELLING, SECRETS, r"://[^\s/@]{1,100}:[^\s/@]{1,100}@")).encode()
+    _STRONG + rb"|" + "|".join((variables.TELLING, SECRETS, r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@")).encode()
 )
 _NAMES: Final = "|".join(map(re.escape, sorted((*KEYS, *_SCRIPTS, *_WORDS, *_VARIABLES))))
 _TELLING_YAML: Final = re.compile(rf"!!|!<|![a-z]+/|\*\w|\b(?:{_NAMES})\b|{commands.TELLING}".encode())
+_MANIFEST: Final = re.compile(rb'"apiVersion"')
 _STRONG_ONLY: Final = re.compile(_STRONG)
 
 
@@ -84,8 +85,9 @@ def _worth(file: File) -> bool:
         return _STRONG_ONLY.search(data) is not None
     if _TELLING.search(data) is not None:
         return True
-    by_keys = suffix(file.name) in (".yaml", ".yml") or "devcontainer" in file.name
-    return by_keys and _TELLING_YAML.search(data) is not None
+    # JSON is full of such words; a manifest and the settings of a container say what they are.
+    by_keys = suffix(file.name) in (".yaml", ".yml") or "devcontainer" in file.name or _MANIFEST.search(data)
+    return bool(by_keys) and _TELLING_YAML.search(data) is not None
 
 
 def _placed(file: File, hits: Iterator[Hit], text: str) -> Iterator[Finding]:
@@ -105,7 +107,8 @@ def _placed(file: File, hits: Iterator[Hit], text: str) -> Iterator[Finding]:
     for hit in told.values():
         snippet = lines[hit.line - 1].strip() if hit.line <= len(lines) else ""
         for secret in sorted(hidden.get(hit.line, ()), key=len, reverse=True):
-            snippet = snippet.replace(secret, "…")
+            # One that is written in another way, by escapes, is not shown at all.
+            snippet = snippet.replace(secret, "…") if secret in snippet else ""
         place = file.place.at_line(hit.line, hit.column, hit.last_line)
         yield hit.rule.at(place, hit.message, snippet=snippet, severity=hit.severity)
 
@@ -119,8 +122,7 @@ def _document(file: File, parsed: Parsed, text: str) -> Iterator[Hit]:
     for root in parsed.documents:
         yield from _tree(root, kind(file.place.path, root), file.budget)
     if any(trouble.kind == "malformed" for trouble in parsed.troubles):
-        for number, line in enumerate(text.split("\n"), 1):
-            yield from token(line, number)
+        yield from token(text, 1)
 
 
 def _tree(root: Node, kind: Kind, budget: Budget) -> Iterator[Hit]:
@@ -153,11 +155,10 @@ def _pair(pair: Pair, budget: Budget) -> Iterator[Hit]:
                 yield from variables.variable(variable, value, item.line, item.column)
     if name in _SCRIPTS or name in _WORDS:
         yield from _commands(pair, budget)
-    elif isinstance(pair.value, Sequence):
-        for item in texts(pair.value):
-            yield from token(item.text, item.line)
-    elif isinstance(pair.value, Scalar):
-        yield from token(pair.text, pair.value.line)
+    for item in texts(pair.value):
+        yield from (
+            replace(hit, line=min(hit.line, max(item.line, item.last_line))) for hit in token(item.text, item.line)
+        )
 
 
 def _named(node: Mapping) -> Iterator[Hit]:

@@ -91,7 +91,7 @@ def kind(path: str, root: Node) -> Kind:
         return Kind.MLPROJECT
     if {"apiVersion", "kind"} <= keys:
         return Kind.KUBERNETES
-    if "azure-pipelines" in path:
+    if "azure-pipelines" in path or "/.azure" in path:
         return Kind.AZURE
     if "services" in keys and isinstance(root, Mapping) and isinstance(root.get("services"), Mapping):
         return Kind.COMPOSE

@@ -9,6 +9,7 @@ from typing import Final
 from leyden.audit.config.commands import Setting, command
 from leyden.audit.config.hits import Hit
 from leyden.audit.config.images import image
+from leyden.audit.config.secrets import token
 from leyden.audit.config.variables import variable
 from leyden.audit.finding import Budget, LimitError
 from leyden.audit.rules.config_containers import ADDS, AS_ROOT
@@ -25,6 +26,7 @@ _HEREDOC: Final = re.compile(r"<<-?[\"']?(?P<end>[A-Za-z_]\w{0,40})[\"']?")
 
 def script(text: str, budget: Budget) -> Iterator[Hit]:
     """A shell script, of SLURM or not."""
+    yield from token(text, 1)
     setting = Setting(shared=_SLURM.search(text[:20_000]) is not None)
     for line, told in logical(text, budget):
         if not told.lstrip().startswith("#"):
@@ -33,6 +35,7 @@ def script(text: str, budget: Budget) -> Iterator[Hit]:
 
 def variables(text: str, budget: Budget) -> Iterator[Hit]:
     """A file of NAME=value."""
+    yield from token(text, 1)
     for line, told in logical(text, budget):
         name, equals, value = told.strip().removeprefix("export ").partition("=")
         if equals and not name.startswith("#"):
@@ -43,6 +46,7 @@ def variables(text: str, budget: Budget) -> Iterator[Hit]:
 
 def dockerfile(text: str, budget: Budget) -> Iterator[Hit]:
     """Instructions in their order."""
+    yield from token(text, 1, SECRET_IN_IMAGE)
     setting = Setting(container=True, secrets=SECRET_IN_IMAGE)
     stages: set[str] = set()
     arguments: dict[str, str] = {}

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.code.secrets import is_secret
+from leyden.audit.code.secrets import is_placeholder, is_secret
 from leyden.audit.config.hits import Hit
 from leyden.audit.finding import Rule, shortened
 from leyden.audit.rules.config_values import SECRET
-from leyden.redaction import HIDDEN, redact_text
+from leyden.redaction import tokens
 
 # The last word of names that say where a secret is, or what kind, and not what.
 _ABOUT: Final = frozenset(
@@ -36,7 +36,8 @@ _ADDRESS: Final = re.compile(
 _STANDING_FOR: Final = re.compile(
     r"(?i)\$|\{|<|\*\*\*|^(?:password|passwd|pass|pw|secret|token|x+|changeme|postgres|root|admin|user|test|example)$"
 )
-_LONGEST: Final = 4_000
+_LONGEST: Final = 4_000  # characters of a value that is named
+_SHORTEST_KEY: Final = 100  # characters of a private key with its first line
 
 
 def secret(name: str, value: str, line: int, column: int | None = None, rule: Rule = SECRET) -> Iterator[Hit]:
@@ -54,27 +55,27 @@ def address(value: str, line: int, column: int | None = None, rule: Rule = SECRE
     """A password inside an address."""
     if "://" not in value or "@" not in value:
         return
-    for found in _ADDRESS.finditer(value[:_LONGEST]):
+    for found in _ADDRESS.finditer(value):
         password, host = found["password"], found["host"]
         if not _STANDING_FOR.search(password) and not host.startswith(("localhost", "127.", "example.")):
             yield Hit(rule, f"The address of {shortened(host, 60)} holds a password.", line, column, secret=password)
 
 
 def token(text: str, line: int, rule: Rule = SECRET) -> Iterator[Hit]:
-    """Text that has the form which a service gives its keys, anywhere in a line."""
-    text = text[:_LONGEST]
-    shown = redact_text(text.replace(HIDDEN, ""), {})
-    if HIDDEN in shown:
-        before = shown.partition(HIDDEN)[0]
-        value = re.match(r"[^\s'\"]+", text[len(before) :])
-        if text.startswith(before) and value is not None and "EXAMPLE" not in value[0]:
-            yield Hit(rule, "It has the form of a service's key.", line, secret=value[0])
+    """Text that has the form which a service gives its keys, anywhere in what begins on ``line``."""
+    for found in tokens(text):
+        value = found[0]
+        # The first line of a private key alone is what programs look for.
+        if len(value) < _SHORTEST_KEY if value.startswith("-----") else is_placeholder(value):
+            continue
+        at = line + text.count("\n", 0, found.start())
+        yield Hit(rule, "It has the form of a service's key.", at, secret=value)
 
 
 def under_name(name: str, value: str) -> bool:
     """Whether a value under this name is a secret, and not where one is."""
     words = [word.lower() for word in _WORD.findall(name[-100:])]
-    if not words or (words[-1] in _ABOUT and redact_text(value, {}) != HIDDEN):
+    if not words or (words[-1] in _ABOUT and not _is_token(value)):
         return False
     if any(mark in value for mark in ("${", "$(", "{{", " ", "%(")):
         return False
@@ -86,6 +87,10 @@ def under_name(name: str, value: str) -> bool:
         and _RANDOM.fullmatch(value) is not None
         and _entropy(value) > 3.5
     )
+
+
+def _is_token(value: str) -> bool:
+    return any(found[0] == value for found in tokens(value))
 
 
 def _says_where(value: str) -> bool:
