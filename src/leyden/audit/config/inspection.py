@@ -147,6 +147,7 @@ def _pair(pair: Pair, budget: Budget) -> Iterator[Hit]:
     for check in KEYS.get(name, ()):
         yield from check(pair)
     if isinstance(pair.value, Scalar):
+        yield from pipelines.all_secrets(pair)
         yield from variables.variable(name, pair.text, pair.value.line, pair.value.column)
     if name in _VARIABLES:
         for item in texts(pair.value):

@@ -24,9 +24,12 @@ _STRANGERS_TEXT: Final = re.compile(
     r"|head_commit\.(?:message|author\.(?:name|email))|commits[^}]{0,40}(?:message|name|email)|workflow_run\.(?:head_branch"
     r"|head_commit\.message|display_title)|pages[^}]{0,40}page_name))[^}]{0,200}\}\}"
 )
+_COMPARES: Final = re.compile(r"[=!]=|\b(?:contains|startsWith|endsWith)\(")
+_CHOOSES: Final = re.compile(r"&&|\|\|")
 _PRINTS: Final = re.compile(
     r"\b(?:echo|printf)\s[^|>;&\n]{0,300}\$\{\{\s{0,9}secrets\.\w{1,100}\s{0,9}\}\}[^|>\n]{0,300}$", re.MULTILINE
 )
+_ALL: Final = re.compile(r"(?i)\$\{\{[^}]{0,200}?\btoJSON\(\s{0,9}secrets\s{0,9}\)")
 _HEAD: Final = re.compile(
     r"github\.event\.pull_request\.(?:head\.|number|merge_commit_sha)|github\.head_ref|refs/pull/|github\.event\.workflow_run\.head"
 )
@@ -66,8 +69,10 @@ def checkout(pair: Pair) -> Iterator[Hit]:
 def injects(pair: Pair) -> Iterator[Hit]:
     """Commands, and scripts of actions/github-script."""
     if pair.kind is Kind.WORKFLOW and isinstance(pair.value, Scalar):
-        found = _STRANGERS_TEXT.search(pair.text)
-        if found is not None:
+        for found in _STRANGERS_TEXT.finditer(pair.text):
+            # What comes out of a comparison alone is true or false.
+            if _COMPARES.search(found[0]) and not _CHOOSES.search(found[0]):
+                continue
             line = inside(pair.value, found.start())
             yield Hit(rules.INJECTION, f"`{found[0][:100]}` is put in before the command is read.", line)
 
@@ -77,6 +82,21 @@ def shows(pair: Pair) -> Iterator[Hit]:
         found = _PRINTS.search(pair.text)
         if found is not None:
             yield Hit(rules.SHOWN, "The secret goes to the log.", inside(pair.value, found.start()))
+
+
+def all_secrets(pair: Pair) -> Iterator[Hit]:
+    """``toJSON(secrets)`` anywhere."""
+    if pair.kind is Kind.WORKFLOW and isinstance(pair.value, Scalar):
+        found = _ALL.search(pair.text)
+        if found is not None:
+            line = inside(pair.value, found.start())
+            yield Hit(rules.ALL_SECRETS, "It has all secrets of the repository.", line)
+
+
+def inherits(pair: Pair) -> Iterator[Hit]:
+    """``secrets: inherit`` for a workflow of another repository."""
+    if pair.kind is Kind.WORKFLOW and pair.text == "inherit" and not pair.owner.text("uses").startswith("./"):
+        yield pair.hit(rules.ALL_SECRETS, "Another repository's workflow gets all secrets.")
 
 
 def permissions(pair: Pair) -> Iterator[Hit]:
@@ -133,6 +153,7 @@ KEYS: Final[AnyMapping[str, Check]] = {
     "uses": uses,
     "ref": checkout,
     "permissions": permissions,
+    "secrets": inherits,
     "runs-on": runner,
     "include": includes,
     "orbs": orbs,

@@ -11,8 +11,10 @@ from leyden.audit.config.secrets import secret
 from leyden.audit.finding import Rule
 from leyden.audit.rules import config_values as rules
 from leyden.audit.rules.config_commands import NO_LOGIN, RENDEZVOUS
+from leyden.audit.rules.config_pipelines import OLD_COMMANDS
 
 _OFF: Final = frozenset(("", "0", "n", "no", "false", "off", "none"))
+_OBEYS: Final = "ACTIONS_ALLOW_UNSECURE_COMMANDS"
 _FORCED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _REMOTE: Final = frozenset(("HF_HUB_TRUST_REMOTE_CODE", "HF_DATASETS_TRUST_REMOTE_CODE", "TRUST_REMOTE_CODE"))
 # Certificates are not checked where these are on, and where those are off or empty.
@@ -26,7 +28,11 @@ _CODE: Final = frozenset(("LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHON
 _OTHERS: Final = re.compile(r"(?:^|:)(?:/tmp|/var/tmp|/dev/shm)(?:/|:|$)")
 _HERE: Final = re.compile(r"localhost|127\.|::1|\$\{?MASTER_ADDR|\$\{MASTER_ADDR")
 _NAMES: Final = (
-    frozenset((_FORCED, "MASTER_ADDR", "JUPYTER_TOKEN")) | _REMOTE | _UNCHECKED_IF_ON | _UNCHECKED_IF_OFF | _CODE
+    frozenset((_FORCED, _OBEYS, "MASTER_ADDR", "JUPYTER_TOKEN"))
+    | _REMOTE
+    | _UNCHECKED_IF_ON
+    | _UNCHECKED_IF_OFF
+    | _CODE
 )
 
 TELLING: Final = "|".join(sorted((*_NAMES, "PL_TRAINER_")))
@@ -56,5 +62,7 @@ def _known(name: str, value: str, on: bool) -> Iterator[tuple[Rule, str]]:
         yield rules.LOADS_CODE, f"`{name}` leads to a directory in which others may write."
     elif name == "MASTER_ADDR" and value and not _HERE.match(value):
         yield RENDEZVOUS, "The ranks meet where nobody is asked who they are."
+    elif name == _OBEYS and on:
+        yield OLD_COMMANDS, "What steps print can change what later steps run."
     elif name == "JUPYTER_TOKEN" and not value:
         yield NO_LOGIN, "An empty token lets in everybody."

@@ -115,5 +115,45 @@ INCLUDES: Final = Rule(
         ".pre-commit-config.yaml:\nrepos: [{repo: 'https://example.org/hooks', rev: v1.2.0, hooks: [{id: a}]}]",
     ),
 )
+ALL_SECRETS: Final = Rule(
+    id="LEY358",
+    name="pipeline-gives-all-secrets",
+    title="A pipeline gives every secret of the repository away at once",
+    severity=Severity.MEDIUM,
+    cwe=250,
+    why="A step needs one or two of them. What it runs, and whatever it installs, then has all.",
+    mend="Name each secret that is needed: `env: {HF_TOKEN: ${{ secrets.HF_TOKEN }}}`.",
+    bad=(
+        _PUSH + "run: train\n        env: {ALL: '${{ toJSON(secrets) }}'}",
+        f".github/workflows/a.yml:\non: push\njobs: {{a: {{uses: owner/ci/b.yml@{_COMMIT}, secrets: inherit}}}}",
+    ),
+    good=(
+        _PUSH + "run: train\n        env: {KEY: '${{ secrets.KEY }}'}",
+        ".github/workflows/a.yml:\non: push\njobs: {a: {uses: ./.github/workflows/b.yml, secrets: inherit}}",
+    ),
+)
+OLD_COMMANDS: Final = Rule(
+    id="LEY359",
+    name="pipeline-obeys-its-log",
+    title="A pipeline obeys commands that stand in its log",
+    severity=Severity.HIGH,
+    cwe=77,
+    why="With `ACTIONS_ALLOW_UNSECURE_COMMANDS`, every text that a step prints may set variables and the path of "
+    "later steps: a file name or a title of a stranger too.",
+    mend="Remove it, and write to `$GITHUB_ENV` and `$GITHUB_PATH`.",
+    advisories=("CVE-2020-15228",),
+    bad=(_PUSH + "run: train\n        env: {ACTIONS_ALLOW_UNSECURE_COMMANDS: true}",),
+    good=(_PUSH + "run: train\n        env: {ACTIONS_ALLOW_UNSECURE_COMMANDS: false}",),
+)
 
-PIPELINES: Final[tuple[Rule, ...]] = (ACTION, STRANGERS, INJECTION, TOKEN, SHOWN, RUNNER, INCLUDES)
+PIPELINES: Final[tuple[Rule, ...]] = (
+    ACTION,
+    STRANGERS,
+    INJECTION,
+    TOKEN,
+    SHOWN,
+    RUNNER,
+    INCLUDES,
+    ALL_SECRETS,
+    OLD_COMMANDS,
+)
