@@ -165,8 +165,32 @@ def test_an_audit_of_models_alone_parses_no_python():
         "import os\nos.system(" + "+".join(["a"] * 900) + ")\n",
         "import os\n" + "".join(f"x{i + 1}=x{i}+x{i}\n" for i in range(3000)) + "os.system(x3000)\n",
         "import torch\ntorch.load(" + "'a'+" * 900 + "'b')\n",
+        "import os\nx0='a'\n"
+        + "".join(f"x{i + 1}=f'" + f"{{x{i}}}" * 100 + "'\n" for i in range(100))
+        + "os.system(x100)",
+        "import os\n"
+        + "".join(f"def f{i}(): return f{i + 1}() or f{i + 1}()\n" for i in range(3000))
+        + "os.system(f0())",
+        "import os\n"
+        + "".join(f"class C{i + 5}({','.join(f'C{i + k}' for k in range(5))}): ...\n" for i in range(300))
+        + "class D(C300):\n def f(self):\n"
+        + "  self.x()\n" * 20_000,
+        "import os\nx = [" + "os.system," * 5_000 + "]\n" + "x[0](y)\n" * 5_000,
     ],
-    ids=["words", "spaces", "brackets", "bindings", "itself", "sum", "doubling", "texts"],
+    ids=[
+        "words",
+        "spaces",
+        "brackets",
+        "bindings",
+        "itself",
+        "sum",
+        "doubling",
+        "texts",
+        "formats",
+        "functions",
+        "bases",
+        "list",
+    ],
 )
 def test_a_program_written_to_be_slow_is_read_in_time(program):
     started = time.process_time()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, final
 
 from leyden.audit.code import loads, surroundings, training
@@ -12,16 +12,20 @@ from leyden.audit.code.clues import tells
 from leyden.audit.code.names import last_names
 from leyden.audit.code.program import Call, Hit, Value
 from leyden.audit.code.resolve import Resolver
-from leyden.audit.code.scopes import Scope, Used, scoped
+from leyden.audit.code.scopes import Scope, Used, defaults, forget, scoped
 from leyden.audit.code.tables import CALLS, KEYWORDS, METHODS
-from leyden.audit.code.text import parsed
+from leyden.audit.code.text import Unit, parsed
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import File, Finding
 from leyden.audit.rules.code_surroundings import SECRET
 
-_PARTIAL: Final = ("functools.partial",)
+# Functions that call another one, with the position of that one; what follows are its arguments.
+_FORWARDING: Final[Mapping[str, int]] = {
+    "functools.partial": 0, "functools.partialmethod": 0, "asyncio.to_thread": 0, "anyio.to_thread.run_sync": 0,
+}  # fmt: skip
+_FORWARDING_METHODS: Final[Mapping[str, int]] = {"submit": 0, "run_in_executor": 1, "call_soon": 0, "call_later": 1}
 # What the last name of a function has to be for a call of it to matter, where it is reached through something.
-_LAST: Final = last_names((*CALLS, *_PARTIAL))
+_LAST: Final = last_names((*CALLS, *_FORWARDING))
 MEMBERS: Final = last_names((*surroundings.NAMED, *loads.HANDED_ON))
 
 
@@ -32,9 +36,17 @@ def findings(file: File) -> Iterator[Finding]:
         return
     package = re.sub(r"\W", "_", file.name.partition(".")[0]) or "package"
     used = scoped(unit.tree, package, file.budget, MEMBERS)
-    versions = Versions(file.versions)
+    try:
+        yield from _told(unit, inspect(used, Versions(file.versions)))
+    finally:
+        if used:
+            forget(used[0].scope.module)
+
+
+def _told(unit: Unit, hits: Iterable[tuple[ast.expr | ast.stmt, Hit]]) -> Iterator[Finding]:
+    """Each hit where it stands, once."""
     told: set[tuple[str, int, int]] = set()
-    for at, hit in inspect(used, versions):
+    for at, hit in hits:
         key = hit.rule.id, at.lineno, at.col_offset
         if key in told:
             continue
@@ -60,14 +72,6 @@ def _fill(node: ast.Call, scope: Scope) -> None:
                 found[1].filled.add(name)
         case _:
             return
-
-
-def _defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    yield from zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)
-    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if default is not None:
-            yield parameter, default
 
 
 @final
@@ -110,7 +114,7 @@ class _Inspection:
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
                         yield from surroundings.secret(key.value, Value(value, scope, self._resolver))
             case ast.FunctionDef(args=arguments) | ast.AsyncFunctionDef(args=arguments):
-                for parameter, default in _defaults(arguments):
+                for parameter, default in defaults(arguments):
                     yield from surroundings.secret(parameter.arg, Value(default, scope, self._resolver))
             case _:
                 return
@@ -120,27 +124,39 @@ class _Inspection:
             if keyword.arg is not None and isinstance(keyword.value, ast.Constant):
                 yield from surroundings.secret(keyword.arg, Value(keyword.value, scope, self._resolver))
         function = node.func
-        method = METHODS.get(function.attr, ()) if isinstance(function, ast.Attribute) else ()
+        attribute = function.attr if isinstance(function, ast.Attribute) else ""
+        checks = METHODS.get(attribute, ())
         named = {check: None for keyword in node.keywords for check in KEYWORDS.get(keyword.arg or "", ())}
-        if not method and not named and isinstance(function, ast.Attribute) and function.attr not in _LAST:
+        forwarded = _FORWARDING_METHODS.get(attribute)
+        known = not attribute or checks or named or forwarded is not None or attribute in _LAST
+        if not known and not self._resolver.is_renamed(function, scope):
             return
         paths = self._resolver.paths(function, scope)
+        if forwarded is not None:
+            yield from self._forwarded(node, forwarded, scope)
         for path in paths:
-            yield from self._known(node, path, scope)
-        if method or named or isinstance(function, ast.Call):
-            call = self._called_as(paths[0] if paths else f"?.{getattr(function, 'attr', '')}", node, scope, node.args)
-            for check in (*method, *named, training.fetches):
-                yield from check(call)
+            if path in _FORWARDING:
+                yield from self._forwarded(node, _FORWARDING[path], scope)
+            for check in CALLS.get(path, ()):
+                yield from check(self._called_as(path, node, scope, node.args))
+        if checks or named or isinstance(function, ast.Call):
+            for path in paths or (f"?.{attribute}",):
+                call = self._called_as(path, node, scope, node.args)
+                for check in (*checks, *named, training.fetches):
+                    yield from check(call)
 
-    def _known(self, node: ast.Call, path: str, scope: Scope) -> Iterator[Hit]:
-        if path in _PARTIAL and node.args:
-            self._called.add(id(node.args[0]))
-            for inner in self._resolver.paths(node.args[0], scope):
-                for check in CALLS.get(inner, ()):
-                    yield from check(self._called_as(inner, node, scope, node.args[1:]))
+    def _forwarded(self, node: ast.Call, position: int, scope: Scope) -> Iterator[Hit]:
+        """The call of a function that is handed on together with its arguments."""
+        if position >= len(node.args):
             return
-        for check in CALLS.get(path, ()):
-            yield from check(self._called_as(path, node, scope, node.args))
+        function, arguments = node.args[position], node.args[position + 1 :]
+        named = {check: None for keyword in node.keywords for check in KEYWORDS.get(keyword.arg or "", ())}
+        for path in self._resolver.paths(function, scope):
+            checks = CALLS.get(path, ())
+            if checks:
+                self._called.add(id(function))
+            for check in (*checks, *named):
+                yield from check(self._called_as(path, node, scope, arguments))
 
     def _called_as(self, path: str, node: ast.Call, scope: Scope, arguments: Sequence[ast.expr]) -> Call:
         return Call(node, path, scope, self._resolver, arguments, self._versions)

@@ -21,7 +21,7 @@ _PLAIN: Final = frozenset((
     "type_comment", "rest", "kwd_attrs", "arg", "asname", "str",
 ))  # fmt: skip
 _LEAVES: Final = frozenset((
-    ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal,
+    ast.Constant, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue, ast.Nonlocal,
     *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
     *ast.boolop.__subclasses__(),
 ))  # fmt: skip
@@ -29,7 +29,7 @@ _USED: Final = frozenset((ast.Call, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign
 _BINDING: Final = frozenset((
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
     ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem,
-    ast.ExceptHandler, ast.MatchAs, ast.MatchStar,
+    ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.Global, ast.Return,
 ))  # fmt: skip
 
 
@@ -68,11 +68,27 @@ class Receiver:
 
 @final
 @dataclass(frozen=True)
+class Default:
+    """What a parameter is where nobody gives it; it stands in the scope around the function."""
+
+    value: ast.expr
+
+
+@final
+@dataclass(frozen=True)
+class Own:
+    """A function of the program."""
+
+    body: Scope
+
+
+@final
+@dataclass(frozen=True)
 class Unknown:
     """A value that nothing here says anything about."""
 
 
-Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Unknown"
+Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Default | Own | Unknown"
 UNKNOWN: Final = Unknown()
 _T = TypeVar("_T")
 # What is kept of one name. A program can bind a name, and use it, as often as it has lines.
@@ -82,21 +98,35 @@ _MOST: Final = 32
 @final
 @dataclass
 class Scope:
-    """A module, a class or a function. ``attributes`` are what methods of a class set on their first parameter."""
+    """A module, a class or a function."""
 
     node: ast.Module | ast.ClassDef | Function
     parent: Scope | None
     names: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)  # modules of which everything is imported
-    attributes: dict[str, list[Binding]] = field(default_factory=dict)
+    attributes: dict[str, list[Binding]] = field(default_factory=dict)  # that methods of a class set on their object
+    members: dict[tuple[str, str], list[Binding]] = field(
+        default_factory=dict
+    )  # that are set on what a name stands for
+    classes: dict[ast.ClassDef, Scope] = field(default_factory=dict)  # the bodies of those that are defined here
+    returns: list[ast.expr] = field(default_factory=list)
+    outside: set[str] = field(default_factory=set)  # names that ``global`` binds in the module
     filled: set[str] = field(default_factory=set)  # names of what something is saved or dumped into
 
     @property
     def is_class(self) -> bool:
         return isinstance(self.node, ast.ClassDef)
 
+    @property
+    def module(self) -> Scope:
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
     def add(self, name: str, value: Binding) -> None:
-        _keep(self.names.setdefault(name, []), value)
+        scope = self.module if name in self.outside else self
+        _keep(scope.names.setdefault(name, []), value)
 
     def find(self, name: str) -> tuple[Sequence[Binding], Scope] | None:
         """What a name used in this scope is bound to, and the scope that binds it; None where it is bound nowhere."""
@@ -119,6 +149,17 @@ class Used(NamedTuple):
 
     node: ast.expr | ast.stmt
     scope: Scope
+
+
+def forget(module: Scope) -> None:
+    """Take scopes apart that hold each other, so that the tree goes at once and not when somebody collects it."""
+    pending = [module]
+    while pending:
+        scope = pending.pop()
+        owned = [one.body for bindings in scope.names.values() for one in bindings if isinstance(one, Own)]
+        pending.extend((*owned, *scope.classes.values()))
+        scope.names.clear()
+        scope.classes.clear()
 
 
 def _kinds(kind: type[ast.AST]) -> Iterator[type[ast.AST]]:
@@ -218,6 +259,10 @@ class _Walk:
                 _bind(node.target, Element(node.iter), scope)
             case ast.withitem() if node.optional_vars is not None:
                 _bind(node.optional_vars, node.context_expr, scope)
+            case ast.Global():
+                scope.outside.update(node.names)
+            case ast.Return() if node.value is not None:
+                _keep(scope.returns, node.value)
             case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name is not None:
                 scope.add(node.name, UNKNOWN)
             case _:
@@ -240,16 +285,18 @@ class _Walk:
             self.imported.add(local)
 
     def _function(self, node: Function, scope: Scope) -> None:
+        inner = Scope(node, scope)
         if not isinstance(node, ast.Lambda):
-            scope.add(node.name, UNKNOWN)
+            scope.add(node.name, Own(inner))
             self.used.append(Used(node, scope))
             for decorator in node.decorator_list:
                 self.node(decorator, scope)
-        inner = Scope(node, scope)
         parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         rest = [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
         for parameter in (*parameters, *rest):
             inner.add(parameter.arg, UNKNOWN if parameter.annotation is None else Made(parameter.annotation))
+        for parameter, value in defaults(node.args):
+            inner.add(parameter.arg, Default(value))
         if scope.is_class and parameters and not isinstance(node, ast.Lambda):
             kinds = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
             if "staticmethod" not in kinds:
@@ -263,7 +310,17 @@ class _Walk:
         scope.add(node.name, node)
         for part in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
             self.node(part, scope)
-        self.inside(node.body, Scope(node, scope))
+        body = scope.classes[node] = Scope(node, scope)
+        self.inside(node.body, body)
+
+
+def defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:
+    """Parameters that have a default, with it."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    yield from zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True)
+    for parameter, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if default is not None:
+            yield parameter, default
 
 
 def _imported(name: ast.alias) -> Imported:
@@ -280,9 +337,11 @@ def _bind(target: ast.expr, value: Binding, scope: Scope) -> None:
         case ast.Starred():
             _bind(target.value, UNKNOWN, scope)
         case ast.Attribute(value=ast.Name(id=name)):
-            for binding in scope.names.get(name, ()):
-                if isinstance(binding, Receiver):
-                    _keep(binding.cls.attributes.setdefault(target.attr, []), value)
+            receivers = [one for one in scope.names.get(name, ()) if isinstance(one, Receiver)]
+            for receiver in receivers:
+                _keep(receiver.cls.attributes.setdefault(target.attr, []), value)
+            if not receivers:
+                _keep(scope.members.setdefault((name, target.attr), []), value)
         case _:
             pass
 
