@@ -30,7 +30,8 @@ def _either(first: Beside, second: Beside) -> Beside:
     return lambda words, data: first(words, data) or second(words, data)
 
 
-_TEMPORARY: Final = _text(b"tmp/")
+_TEMPORARY: Final = _text(b"/tmp")
+_EVERYWHERE: Final = _text(b"0.0.0.0", b"::")
 _SERVERS: Final = ("flask", "fastapi", "quart", "bottle", "django", "tornado", "aiohttp", "streamlit")
 _EVALUATED: Final = re.compile(rb"(?<![\w.])(?:eval|exec)\b")
 # Checks that find nothing without something else beside the name that they are called for, which is rarer.
@@ -39,12 +40,15 @@ _BESIDE: Final[Mapping[Check, Beside]] = {
     surroundings.opens: _either(_any(*_SERVERS), _TEMPORARY),
     surroundings.saves: _TEMPORARY,
     surroundings.keeps: _TEMPORARY,
+    surroundings.writes: _TEMPORARY,
+    surroundings.writes_path: _TEMPORARY,
+    surroundings.listens_by_default: _EVERYWHERE,
     surroundings.debugger: _any("flask", "quart", "dash"),
     surroundings.deletes: _any(*(ORIGINS - {"os", "sys"})),
     surroundings.binds: _either(_text(b".bind"), _any("HTTPServer", "ThreadingHTTPServer", "TCPServer", "make_server")),
     surroundings.sets_variable: _text(b"TORCH_FORCE"),
     surroundings.download: _text(b"http://", b"HTTP://"),
-    surroundings.listens: _text(b"0.0.0.0", b"::"),
+    surroundings.listens: _EVERYWHERE,
     surroundings.unchecked: _any("CERT_NONE", *surroundings.HTTP),
     surroundings.extracts: _any("tarfile"),
     surroundings.shared: _any("share"),

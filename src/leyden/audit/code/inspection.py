@@ -109,6 +109,8 @@ class _Inspection:
                     yield from surroundings.assigned(target, Value(value, scope, self._resolver))
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 yield from surroundings.assigned(target, Value(value, scope, self._resolver))
+                if scope.is_class and isinstance(target, ast.Name):
+                    yield from surroundings.host(target.id, Value(value, scope, self._resolver))
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
@@ -116,6 +118,7 @@ class _Inspection:
             case ast.FunctionDef(args=arguments) | ast.AsyncFunctionDef(args=arguments):
                 for parameter, default in defaults(arguments):
                     yield from surroundings.secret(parameter.arg, Value(default, scope, self._resolver))
+                    yield from surroundings.host(parameter.arg, Value(default, scope, self._resolver))
             case _:
                 return
 

@@ -18,6 +18,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _YAML_LOADERS: Final = frozenset(
     ("yaml.Loader", "yaml.CLoader", "yaml.UnsafeLoader", "yaml.FullLoader", "yaml.CFullLoader")
 )
+_HUB: Final = ("huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download")
 _MODULES: Final = ("torch.nn.Module()", "lightning.pytorch.LightningModule()", "torch.nn.Sequential()")
 
 
@@ -151,6 +152,8 @@ def remote_code(call: Call) -> Iterator[Hit]:
 def pretrained(call: Call) -> Iterator[Hit]:
     name = call.argument(0, "pretrained_model_name_or_path", "repo_id", "path")
     text = "" if name is None else name.text()
+    if not text and starts(call.path, _HUB) and not call.is_open:
+        text = "the name"  # which never means a file
     if not text or text.startswith((".", "/", "~")) or text.count("/") > 1 or call.is_open:
         return
     if text.endswith((".json", ".csv", ".parquet", ".txt", ".arrow")) or text in ("json", "csv", "parquet", "text"):

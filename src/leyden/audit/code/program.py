@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, final
 
 from leyden.audit.code.origins import Origin, origin_of
 from leyden.audit.code.resolve import NOTHING, Resolver
-from leyden.audit.code.scopes import Scope
+from leyden.audit.code.scopes import Default, Scope
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Rule, Severity
 
@@ -43,6 +43,15 @@ class Value:
     def constant(self) -> Any:
         """The constant that it is, or NOTHING."""
         return self.resolver.constant(self.node, self.scope)
+
+    def by_default(self) -> Any:
+        """The constant that it is; for a parameter, the one that it has where nobody gives it."""
+        found = self.scope.find(self.node.id) if isinstance(self.node, ast.Name) else None
+        match [] if found is None else [one for one in found[0] if isinstance(one, (ast.expr, Default))]:
+            case [Default(value=value)] if found is not None:
+                return self.resolver.constant(value, found[1].parent or found[1])
+            case _:
+                return self.constant()
 
     @property
     def is_constant(self) -> bool:
@@ -181,9 +190,9 @@ class Call:
         return None
 
     def says(self, position: int | None, *names: str) -> Any:
-        """The constant that an argument is; NOTHING where it is not given or not known."""
+        """The constant that an argument is, if nobody says otherwise; NOTHING where it is not given or not known."""
         value = self.argument(position, *names)
-        return NOTHING if value is None else value.constant()
+        return NOTHING if value is None else value.by_default()
 
     @property
     def is_open(self) -> bool:

@@ -81,6 +81,12 @@ class Resolver:
                 if found is None or len(found[0]) != 1 or not isinstance(found[0][0], ast.expr):
                     return NOTHING
                 return self.constant(found[0][0], found[1], depth + 1)
+            case ast.Attribute():
+                match [(one, where) for bindings, where in self._set(node, scope) for one in bindings]:
+                    case [(ast.expr() as value, where)]:
+                        return self.constant(value, where, depth + 1)
+                    case _:
+                        return NOTHING
             case _:
                 return NOTHING
 
@@ -115,6 +121,8 @@ class Resolver:
             case ast.IfExp():
                 yield from self.paths(node.body, scope, depth)
                 yield from self.paths(node.orelse, scope, depth)
+            case ast.BinOp(left=left, op=ast.Div()):
+                yield from (path for path in self.paths(left, scope, depth) if path == "pathlib.Path()")
             case ast.BoolOp():
                 for value in node.values:
                     yield from self.paths(value, scope, depth)

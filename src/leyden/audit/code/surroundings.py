@@ -17,20 +17,39 @@ from leyden.audit.rules import code_surroundings as rules
 from leyden.audit.rules.code_loads import TORCH_FORCED
 
 _EVERYWHERE: Final = frozenset(("0.0.0.0", "::", "[::]"))  # noqa: S104 - this is what is looked for
+_HOSTS: Final = (
+    "host", "hostname", "server_name", "dashboard_host", "bind", "bind_host", "bind_address", "listen", "listen_host",
+    "listen_address", "ip",
+)  # fmt: skip
+_HOST: Final = re.compile(r"-{0,2}(?:\w+[-_])?(?:host|bind|listen|address|ip)(?:[-_](?:name|address|ip|host))?")
 _LOCAL: Final = re.compile(r"http://(?:localhost|127\.|0\.0\.0\.0|\[::1\]|[\w-]+(?::\d+)?(?:/|$))", re.IGNORECASE)
 _FORCED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 HTTP: Final = ("requests", "httpx", "aiohttp", "hvac", "elasticsearch", "boto3", "minio")
-_TEMPORARY: Final = re.compile(r"(?:/private)?/(?:var/)?tmp/")
+_TEMPORARY: Final = re.compile(r"(?:/private)?/(?:var/)?tmp(?:/|$)")
 _ARCHIVES: Final = ("tarfile.open()", "tarfile.TarFile()", "tarfile.TarFile.open()")
 _SHOWING: Final = frozenset(("debug", "info", "warning", "error", "critical", "exception", "log"))
 
 
 def listens(call: Call) -> Iterator[Hit]:
     """An argument that says where to listen."""
-    for name in ("host", "server_name", "dashboard_host", "bind", "listen_address", "ip"):
+    for name in _HOSTS:
         value = call.says(None, name)
         if isinstance(value, str) and value in _EVERYWHERE:
             yield Hit(rules.LISTENS, f"`{name}={value!r}` listens on all interfaces.")
+
+
+def listens_by_default(call: Call) -> Iterator[Hit]:
+    """An option of the command line that says where to listen."""
+    names = [text for argument in call.args if isinstance(text := call.resolver.constant(argument, call.scope), str)]
+    value = call.argument(None, "default")
+    if value is not None and value.constant() in _EVERYWHERE and any(_HOST.fullmatch(name) for name in names):
+        yield Hit(rules.LISTENS, f"By default, `{names[-1]}` means all interfaces.", node=value.node)
+
+
+def host(name: str, value: Value) -> Iterator[Hit]:
+    """What a parameter or a field is by default."""
+    if name in _HOSTS and isinstance(value.node, ast.Constant) and value.node.value in _EVERYWHERE:
+        yield Hit(rules.LISTENS, f"By default, `{name}` means all interfaces.", node=value.node)
 
 
 def binds(call: Call) -> Iterator[Hit]:
@@ -128,6 +147,7 @@ def changes_mode(call: Call) -> Iterator[Hit]:
 
 
 def makes_directories(call: Call) -> Iterator[Hit]:
+    yield from _temporary(call.argument(0, "name"))
     mode = call.says(1, "mode")
     if type(mode) is int and mode & 0o002 and mode != 0o777:  # which is the default, and the umask takes from it
         yield Hit(rules.WRITABLE, f"With mode {mode:o} everybody may change what is in it.")
@@ -155,7 +175,27 @@ def opens(call: Call) -> Iterator[Hit]:
 
 
 def saves(call: Call) -> Iterator[Hit]:
-    yield from _temporary(call.argument(1, "f"))
+    """A function that writes its first argument to its second."""
+    yield from _temporary(call.argument(1, "f", "filename", "dst"))
+
+
+def writes(call: Call) -> Iterator[Hit]:
+    """A function that writes to its first argument."""
+    yield from _temporary(call.argument(0, "file", "filename", "path", "path_or_buf", "fname", "save_directory"))
+
+
+def writes_path(call: Call) -> Iterator[Hit]:
+    """A method of a ``Path`` that writes to it."""
+    node = call.node.func.value if isinstance(call.node.func, ast.Attribute) else call.node
+    for _ in range(10):
+        match call.resolver.literal(node, call.scope):
+            case ast.BinOp(left=left, op=ast.Div()):
+                node = left
+            case ast.Call(args=[first, *_]):
+                yield from _temporary(Value(first, call.scope, call.resolver))
+                return
+            case _:
+                return
 
 
 def keeps(call: Call) -> Iterator[Hit]:
@@ -261,6 +301,7 @@ CALLS: Final[Mapping[str, Check]] = {
          "socketserver.ThreadingTCPServer", "wsgiref.simple_server.make_server"), binds,
     ),
     "asyncio.start_server": starts_server,
+    "click.option": listens_by_default,
     "torch.distributed.init_process_group": rendezvous,
     "torch.distributed.TCPStore": store,
     "torch.distributed.rpc.init_rpc": rpc,
@@ -287,7 +328,9 @@ CALLS: Final[Mapping[str, Check]] = {
     "os.umask": sets_umask,
     "tempfile.mktemp": foreseeable,
     "builtins.open": opens,
-    "torch.save": saves,
+    **dict.fromkeys(("torch.save", "joblib.dump", "shutil.copy", "shutil.copyfile", "shutil.move"), saves),
+    **dict.fromkeys(("numpy.save", "numpy.savez", "numpy.savetxt", "logging.FileHandler", "h5py.File"), writes),
+    **{f"pathlib.Path().{name}": writes_path for name in ("write_text", "write_bytes", "mkdir", "touch")},
     "lightning.pytorch.Trainer": keeps,
     "lightning.pytorch.callbacks.ModelCheckpoint": keeps,
     "shutil.unpack_archive": unpacks,
@@ -298,6 +341,8 @@ CALLS: Final[Mapping[str, Check]] = {
 }  # fmt: skip
 METHODS: Final[Mapping[str, Check]] = {
     "bind": binds,
+    "add_argument": listens_by_default,
+    **dict.fromkeys(("to_csv", "to_parquet", "to_pickle", "to_json", "savefig", "save_pretrained"), writes),
     "run": debugger,
     "launch": shared,
     "recv_pyobj": receives_objects,
@@ -306,7 +351,7 @@ METHODS: Final[Mapping[str, Check]] = {
     **dict.fromkeys(_SHOWING, shows),
 }
 KEYWORDS: Final[Mapping[str, Check]] = {
-    **dict.fromkeys(("host", "server_name", "dashboard_host", "bind", "listen_address", "ip"), listens),
+    **dict.fromkeys(_HOSTS, listens),
     **dict.fromkeys(("verify", "ssl", "verify_ssl", "verify_certs", "cert_check", "cert_reqs"), unchecked),
 }
 NAMED: Final[Mapping[str, Hit]] = {"ssl._create_unverified_context": Hit(rules.TLS, "It takes any certificate.")}

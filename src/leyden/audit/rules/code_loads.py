@@ -41,6 +41,7 @@ TORCH_UNPICKLES: Final = Rule(
         "import torch, dill\ntorch.load(path, pickle_module=dill)",
         "import importlib\nimportlib.import_module('torch').load(path, weights_only=False)",
         "import torch\ngetattr(torch, 'load')(path, weights_only=False)",
+        "import torch\ndef load(path, weights_only=False): return torch.load(path, weights_only=weights_only)",
     ),
     good=("import torch\ntorch.load('model.pt', weights_only=True)", "import json\njson.load(stream)"),
 )
@@ -189,6 +190,7 @@ UNPINNED: Final = Rule(
         "from transformers import AutoModel\nAutoModel.from_pretrained('bert-base-uncased')",
         "from huggingface_hub import snapshot_download\nsnapshot_download('owner/model')",
         "import huggingface_hub as hub\nhub.hf_hub_download('owner/model', 'a.bin', revision='main')",
+        "import huggingface_hub as hub\nhub.hf_hub_download(name, 'a.bin')",
     ),
     good=(
         "from transformers import AutoModel\nAutoModel.from_pretrained('./model')",

@@ -21,6 +21,9 @@ LISTENS: Final = Rule(
         "import socket\nsocket.socket().bind(('', 80))",
         "import gradio\ngradio.Interface(f).launch(server_name='0.0.0.0', auth=check)",
         "import ray\nray.init(dashboard_host='::')",
+        "parser.add_argument('--host', default='0.0.0.0')",
+        "def serve(app, host='0.0.0.0'): ...",
+        "class Settings:\n    host: str = '0.0.0.0'",
     ),
     good=("import uvicorn\nuvicorn.run(app, host='127.0.0.1')", "import socket\nsocket.socket().bind(('', 0))"),
 )
@@ -197,6 +200,9 @@ TEMPORARY: Final = Rule(
         "import torch\ntorch.save(state, '/tmp/model.pt')",
         "with open('/tmp/log.txt', 'w') as stream: ...",
         "import lightning as L\nL.Trainer(default_root_dir='/tmp/run')",
+        "from pathlib import Path\n(Path('/tmp') / 'model').write_bytes(data)",
+        "import os\nos.makedirs('/tmp/cache', exist_ok=True)",
+        "frame.to_csv('/tmp/table.csv')",
     ),
     good=(
         "import tempfile\npath = tempfile.mkdtemp()",
