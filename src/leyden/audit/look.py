@@ -17,6 +17,7 @@ from leyden.audit import suppress
 from leyden.audit.deadline import deadline
 from leyden.audit.finding import Artifact, Budget, File, Finding, LimitError, Limits, Place, Record, Source, Survey
 from leyden.audit.fingerprint import Fingerprints
+from leyden.audit.lines import lines_of
 from leyden.audit.opening import ChangedError, SpecialError, opened
 from leyden.audit.rules.engine import CHANGED, DAMAGED, OVER_LIMIT, READER_FAILED, SPECIAL
 from leyden.audit.walk import unreadable
@@ -90,7 +91,7 @@ def _read(file: File, source: Source, job: Job, today: date) -> Iterator[Record]
             case Artifact():
                 yield record
     if job.inline and any(finding.place.line and not finding.place.inside for finding in findings):
-        lines = str(file.data[:_LARGEST_TEXT], "utf-8", "replace").splitlines()
+        lines = lines_of(str(file.data[:_LARGEST_TEXT], "utf-8", "replace"))
         yield from suppress.inline(findings, lines, today)
     else:
         yield from findings

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from leyden.audit.lines import lines_of
+
 # A cell whose first line is one of these is not Python.
 _OTHER: Final = re.compile(r"%%(?!(time|timeit|capture|prun)\b)\w+")
 # Each reads a line once, however long somebody has made it: no part can begin in the middle of the one before.
@@ -16,7 +18,8 @@ _ASSIGNED: Final = re.compile(r"(\s*)(\w[\w, ]*=\s*)([%!].*)")
 
 def cells(data: memoryview) -> Iterator[tuple[int, str]]:
     """Number (from 1, over all cells) and text of each code cell as it is; ValueError if this is no notebook."""
-    notebook = json.loads(bytes(data))
+    # As json.loads takes bytes, without a copy of a file that may be large.
+    notebook = json.loads(str(data, json.detect_encoding(bytes(data[:4])), "surrogatepass"))
     if not isinstance(notebook, dict):
         raise ValueError("its root is no object")
     listed = notebook.get("cells")
@@ -45,8 +48,8 @@ def _text(source: Any) -> str:
 def without_magics(text: str) -> str:
     """A cell with each magic and shell command as a line that does nothing, so that all lines keep their numbers."""
     if _OTHER.match(text.lstrip()):
-        return "\n".join("#" for _ in text.splitlines())
-    lines = text.splitlines()
+        return "\n".join("#" for _ in lines_of(text))
+    lines = lines_of(text)
     continued = False
     for number, line in enumerate(lines):
         if continued:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
 from leyden.audit.code.notebook import cells, without_magics
 from leyden.audit.finding import File, LimitError, Place
+from leyden.audit.lines import lines_of
 
 LARGEST: Final = 8 << 20  # bytes of Python; generated tables reach one or two
 _LARGEST_NOTEBOOK: Final = 256 << 20
@@ -41,12 +43,9 @@ class Unit:
         return self.lines[node.lineno - 1].strip() if node.lineno <= len(self.lines) else ""
 
     def _cell(self, line: int) -> tuple[str, int]:
-        found = ("", 1)
-        for first, name in self.cells:
-            if first > line:
-                break
-            found = (name, first)
-        return found
+        before = bisect_right(self.cells, line, key=lambda cell: cell[0])
+        first, name = self.cells[before - 1] if before else (1, "")
+        return name, first
 
 
 @final
@@ -65,7 +64,7 @@ def parsed(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
     if not worth(source):
         return None
     # The parser reads the encoding as Python would; lines are shown as they are decoded most often.
-    return Unit(_tree(source), str(source, "utf-8", "replace").splitlines(), file.place)
+    return Unit(_tree(source), lines_of(str(source, "utf-8", "replace")), file.place)
 
 
 def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
@@ -75,14 +74,17 @@ def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
     starts: list[tuple[int, str]] = []
     body: list[ast.stmt] = []
     listed = [*_cells(file)]
+    if sum(len(text) for _, text in listed) > LARGEST:
+        raise LimitError(f"it is a notebook with code of over {LARGEST:,} letters")
     if not worth("\n".join(text for _, text in listed).encode("utf-8", "replace")):
         return None
     for number, text in listed:
+        file.budget.take()
         first = len(lines) + 1
         tree = _cell(number, text)
         ast.increment_lineno(tree, first - 1)
         starts.append((first, f"cell {number}"))
-        lines.extend(text.splitlines() or [""])
+        lines.extend(lines_of(text))
         body.extend(tree.body)
     return Unit(ast.Module(body, []), lines, file.place, starts)
 
