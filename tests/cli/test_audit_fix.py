@@ -4,9 +4,12 @@ import io
 import sys
 
 import pytest
+from tests.audit.marks import BAD
+from tests.audit.reports import report
 
 from leyden.audit.engine import Orders
-from leyden.audit.fix.plan import Convert, Leave, Tighten
+from leyden.audit.finding import Place
+from leyden.audit.fix.steps import Convert, Leave, Rewrite, Tighten
 from leyden.cli import audit_fix
 
 STEPS = [Tighten("a\x1b", 0o666, 0o644), Convert("b", 2), Leave("c", "it is\n odd")]
@@ -42,3 +45,18 @@ def test_each_step_is_told_on_one_line_that_a_terminal_cannot_obey():
 
 def test_what_is_left_is_never_carried_out():
     assert audit_fix.carried_out(STEPS[2], Orders((), "/")) is False
+
+
+def test_a_changed_text_is_told_and_shown_as_a_diff(capsys):
+    step = Rewrite("a.py", b"x = 1\n", b"x = 2\n", ("one becomes\x1b two", "that is all"), ())
+    assert audit_fix.told(step) == "a.py: one becomes\\x1b two; that is all"
+    audit_fix.show_diff(step)
+    assert capsys.readouterr().err.splitlines() == [
+        f"    {line}" for line in ("--- a.py", "+++ a.py", "@@ -1 +1 @@", "-x = 1", "+x = 2")
+    ]
+
+
+def test_what_a_rewrite_mends_is_gone_and_nothing_else():
+    findings = [BAD.at(Place("a.py").at_line(line), "It is bad.") for line in (1, 2)]
+    step = Rewrite("a.py", b"", b"", (), (findings[0],))
+    assert list(audit_fix.mended(step, report(*findings))) == [findings[0]]

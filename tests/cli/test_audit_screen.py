@@ -7,7 +7,7 @@ import pytest
 
 from leyden.audit.engine import Progress
 from leyden.cli import audit_screen
-from leyden.cli.audit_screen import Bar, in_plain, printer
+from leyden.cli.audit_screen import Bar, printer
 
 LINES = [[("high", "high"), ("plain", " "), ("place", "[bold]a.pt[/bold]")], [("quiet", "x" * 300)]]
 
@@ -25,16 +25,15 @@ def colourful(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def printed(monkeypatch) -> str:
+def printed() -> str:
     """What a terminal gets."""
     shown = Terminal()
-    monkeypatch.setattr(sys, "stdout", shown)
-    printer()(LINES)
+    printer(shown)(LINES)
     return shown.getvalue()
 
 
-def test_a_terminal_gets_colours_and_no_markup_of_a_file(monkeypatch):
-    shown = printed(monkeypatch)
+def test_a_terminal_gets_colours_and_no_markup_of_a_file():
+    shown = printed()
     assert "\x1b[1;31mhigh\x1b[0m" in shown
     assert "[bold]a.pt[/bold]" in shown
     assert "x" * 300 in shown
@@ -43,12 +42,11 @@ def test_a_terminal_gets_colours_and_no_markup_of_a_file(monkeypatch):
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_colours_are_left_out_where_they_are_not_wanted(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert "\x1b" not in printed(monkeypatch)
+    assert "\x1b" not in printed()
 
 
 def test_a_pipe_gets_plain_text(capsys):
-    assert printer() is in_plain
-    in_plain(LINES)
+    printer(sys.stdout)(LINES)
     assert capsys.readouterr().out == f"high [bold]a.pt[/bold]\n{'x' * 300}\n"
 
 

@@ -125,7 +125,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
 
     started, clock = datetime.now(timezone.utc), time.monotonic()
     streaming = options.format == "text" and options.output is None
-    progress, show = Progress(), printer()
+    progress, show = Progress(), printer(sys.stdout)
     besides = tuple(chosen(options))
     bar = Bar(progress)
     findings: list[Finding] = []

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 
 from leyden.audit.engine import Orders
-from leyden.audit.fix.apply import do_conversion, tighten
-from leyden.audit.fix.plan import ORIGINAL, Convert, Leave, Step, Tighten, plan
+from leyden.audit.finding import Finding
+from leyden.audit.fix.apply import do_conversion, rewrite, tighten
+from leyden.audit.fix.plan import plan
+from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
+from leyden.audit.formats.diff import diff
 from leyden.audit.formats.plain import plural, printable
+from leyden.audit.formats.text import Style
 from leyden.audit.report import Report
 from leyden.audit.rules.permissions import PERMISSIONS
+from leyden.cli.audit_screen import printer
 from leyden.errors import LeydenError
 from leyden.security.paths import replacing
 
@@ -22,6 +28,8 @@ def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     say("")
     for step in steps:
         say(f"  {told(step)}")
+        if isinstance(step, Rewrite):
+            show_diff(step)
     todo = [step for step in steps if not isinstance(step, Leave)]
     if not todo:
         say("There is nothing that --fix can mend.")
@@ -29,11 +37,22 @@ def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     if not (options.yes or agreed(len(todo))):
         say("Nothing was changed. With --yes it is done.")
         return report
-    done = {step.path for step in todo if carried_out(step, orders)}
-    say(f"{plural(len(done), 'file')} mended.")
-    permissions = {rule.id for rule in PERMISSIONS}
-    left = (one for one in report.findings if not (one.rule in permissions and one.place.path in done))
-    return replace(report, findings=tuple(left))
+    done = [step for step in todo if carried_out(step, orders)]
+    say(f"{plural(len({step.path for step in done}), 'file')} mended.")
+    gone = {finding for step in done for finding in mended(step, report)}
+    return replace(report, findings=tuple(finding for finding in report.findings if finding not in gone))
+
+
+def mended(step: Step, report: Report) -> Iterator[Finding]:
+    """The findings that a step which is done takes away."""
+    match step:
+        case Tighten():
+            permissions = {rule.id for rule in PERMISSIONS}
+            yield from (one for one in report.findings if one.rule in permissions and one.place.path == step.path)
+        case Rewrite():
+            yield from step.mends
+        case Convert() | Leave():
+            return
 
 
 def told(step: Step) -> str:
@@ -47,8 +66,23 @@ def told(step: Step) -> str:
                 f"{path}: becomes a file of Leyden's format with {plural(step.tensors, 'tensor')}, which Leyden and "
                 f"any reader of safetensors open and torch.load does not; the original stays as {path}{ORIGINAL}"
             )
+        case Rewrite():
+            return f"{path}: {printable('; '.join(step.changes))}"
         case Leave():
             return f"{path}: left as it is: {printable(step.reason)}"
+
+
+def show_diff(step: Rewrite) -> None:
+    """What the text becomes, in colour where standard error is a terminal that has it."""
+    show = printer(sys.stderr)
+    for line in diff(step.path, step.before, step.after):
+        show([[(style_of(line), f"    {line}")]])
+
+
+def style_of(line: str) -> Style:
+    if line.startswith(("--- ", "+++ ", "@@ ")):
+        return "quiet"
+    return "added" if line.startswith("+") else "removed" if line.startswith("-") else "plain"
 
 
 def carried_out(step: Step, orders: Orders) -> bool:
@@ -59,6 +93,8 @@ def carried_out(step: Step, orders: Orders) -> bool:
                 tighten(step)
             case Convert():
                 do_conversion(step, orders.limits, replacing)
+            case Rewrite():
+                rewrite(step, replacing)
             case Leave():
                 return False
     except (LeydenError, OSError) as error:

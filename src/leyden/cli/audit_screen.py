@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias
 
 from leyden.audit.engine import Progress
 from leyden.audit.formats.plain import plural, printable
@@ -25,27 +25,32 @@ _RICH_STYLES: Final = {
     "place": "bold",
     "quiet": "dim",
     "plain": "",
+    "added": "green",
+    "removed": "red",
 }
 _QUIET_START: Final = 0.5  # seconds without a line of progress: most audits are done by then
 _EVERY: Final = 0.1
 
 
-def printer() -> Printer:
-    """Prints lines in colour where standard output is a terminal and rich is installed."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return in_colour() if coloured and importlib.util.find_spec("rich") else in_plain
+def printer(stream: TextIO) -> Printer:
+    """Prints lines in colour where ``stream`` is a terminal and rich is installed."""
+    coloured = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return in_colour(stream) if coloured and importlib.util.find_spec("rich") else in_plain(stream)
 
 
-def in_plain(lines: Iterable[Line]) -> None:
-    for line in lines:
-        print("".join(text for _, text in line), flush=True)
+def in_plain(stream: TextIO) -> Printer:
+    def show(lines: Iterable[Line]) -> None:
+        for line in lines:
+            print("".join(text for _, text in line), file=stream, flush=True)
+
+    return show
 
 
-def in_colour() -> Printer:
+def in_colour(stream: TextIO) -> Printer:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(file=stream, highlight=False)
 
     def show(lines: Iterable[Line]) -> None:
         for line in lines:

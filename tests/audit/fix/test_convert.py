@@ -13,7 +13,7 @@ from torch import nn
 from leyden.audit.finding import Budget, Limits
 from leyden.audit.fix import convert
 from leyden.audit.fix.apply import do_conversion
-from leyden.audit.fix.plan import Convert
+from leyden.audit.fix.steps import Convert
 from leyden.checkpoint.load import load
 from leyden.errors import DigestError, EncodeError, FormatError
 from leyden.security.paths import replacing

@@ -10,9 +10,10 @@ from tests.audit.reports import report
 
 from leyden.audit.engine import Orders, audit
 from leyden.audit.finding import Artifact, Finding, Limits
-from leyden.audit.fix import plan as planning
+from leyden.audit.fix import own
 from leyden.audit.fix.apply import tighten
-from leyden.audit.fix.plan import Convert, Leave, Tighten, plan
+from leyden.audit.fix.plan import plan
+from leyden.audit.fix.steps import Convert, Leave, Tighten
 from leyden.audit.sources import SOURCES
 from leyden.errors import PathError
 
@@ -74,7 +75,7 @@ def test_links_are_left_as_they_are(tmp_path, model):
 
 def test_what_belongs_to_somebody_else_is_left_as_it_is(tmp_path, model, monkeypatch):
     model.chmod(0o666)
-    monkeypatch.setattr(planning.os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(own.os, "geteuid", lambda: os.getuid() + 1)
     assert [step.reason for step in steps(model)] == ["it belongs to somebody else"] * 2
 
 

@@ -10,7 +10,7 @@ from leyden.audit.finding import Finding, Rule, Severity
 from leyden.audit.formats.plain import amount, plural, printable, printable_lines, where
 from leyden.audit.report import Report
 
-Style: TypeAlias = Literal["critical", "high", "medium", "low", "info", "place", "quiet", "plain"]
+Style: TypeAlias = Literal["critical", "high", "medium", "low", "info", "place", "quiet", "plain", "added", "removed"]
 Line: TypeAlias = list[tuple[Style, str]]
 
 MOST_SNIPPET_LINES: Final = 8
