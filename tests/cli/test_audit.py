@@ -273,3 +273,18 @@ def test_a_step_that_fails_is_told_and_its_finding_stays(project, capsys, monkey
     monkeypatch.setattr("leyden.cli.audit_fix.tighten", refuse)
     assert main(["audit", "--fix", "--yes", "--no-convert"]) == 1
     assert "./m.pt: not changed: [Errno 1] Operation not permitted" in capsys.readouterr().err
+
+
+def test_fix_shows_what_a_program_becomes_and_changes_that_alone(project, capsys):
+    text = "import requests\r\n\r\nhost = 'http://a.org/b'  # ours\r\nrequests.get('http://huggingface.co/a/b')\r\n"
+    (project / "fetch.py").write_bytes(text.encode())
+    assert main(["audit", "--fix"]) == 1
+    told = capsys.readouterr().err
+    assert "./fetch.py: line 4: `http://` becomes `https://`" in told
+    assert "    -requests.get('http://huggingface.co/a/b')\n    +requests.get('https://huggingface.co/a/b')\n" in told
+    assert (project / "fetch.py").read_bytes() == text.encode()
+    assert main(["audit", "--fix", "--yes"]) == 0
+    assert "1 file mended." in capsys.readouterr().err
+    assert (project / "fetch.py").read_bytes() == text.replace("http://hug", "https://hug").encode()
+    assert main(["audit", "--fix", "--yes"]) == 0
+    assert "There is nothing that --fix can mend." in capsys.readouterr().err

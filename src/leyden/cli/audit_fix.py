@@ -10,6 +10,7 @@ from dataclasses import replace
 from leyden.audit.engine import Orders
 from leyden.audit.finding import Finding
 from leyden.audit.fix.apply import do_conversion, rewrite, tighten
+from leyden.audit.fix.code.facts import facts_of
 from leyden.audit.fix.plan import plan
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.formats.diff import diff
@@ -24,7 +25,7 @@ from leyden.security.paths import replacing
 
 def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     """Show the plan and carry it out if that is wanted; returns the report without what is mended."""
-    steps = list(plan(report, orders.limits, conversion=not options.no_convert))
+    steps = list(plan(report, orders.limits, facts_of(report, orders.versions), conversion=not options.no_convert))
     say("")
     for step in steps:
         say(f"  {told(step)}")

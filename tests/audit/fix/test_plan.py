@@ -12,6 +12,7 @@ from leyden.audit.engine import Orders, audit
 from leyden.audit.finding import Artifact, Finding, Limits
 from leyden.audit.fix import own
 from leyden.audit.fix.apply import tighten
+from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.plan import plan
 from leyden.audit.fix.steps import Convert, Leave, Tighten
 from leyden.audit.sources import SOURCES
@@ -23,7 +24,7 @@ def steps(*paths, conversion=True):
     records = list(audit(orders, lambda: SOURCES, today=date(2026, 11, 22), worker=[]))
     findings = [record for record in records if isinstance(record, Finding)]
     artifacts = tuple(record for record in records if isinstance(record, Artifact))
-    return list(plan(report(*findings, artifacts=artifacts), Limits(), conversion=conversion))
+    return list(plan(report(*findings, artifacts=artifacts), Limits(), Facts(), conversion=conversion))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from leyden.audit.code.scopes import Receiver, Scope
 from leyden.audit.code.secrets import is_secret, is_secret_name
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_surroundings as rules
-from leyden.audit.rules.code_loads import TORCH_FORCED
+from leyden.audit.rules.code_loads import TORCH_FORCED, TORCH_REPLACED
 
 _EVERYWHERE: Final = frozenset(("0.0.0.0", "::", "[::]"))  # noqa: S104 - this is what is looked for
 _HOSTS: Final = (
@@ -270,6 +270,8 @@ def assigned(target: ast.expr, value: Value) -> Iterator[Hit]:
                 yield from secret(key, value)
         case ast.Attribute(value=owner, attr=name):
             yield from secret(name, value)
+            if name == "load" and "torch" in value.resolver.paths(owner, value.scope):
+                yield Hit(TORCH_REPLACED, "Every later load of this process is another function.")
             if name == "verify" and value.constant() is False:
                 if any(starts(path, HTTP) for path in value.resolver.paths(owner, value.scope)):
                     yield Hit(rules.TLS, "`verify = False` takes any certificate.")

@@ -9,6 +9,8 @@ from typing import Final
 
 from leyden.audit.finding import Budget, Limits, Place
 from leyden.audit.fix import convert
+from leyden.audit.fix.code.facts import Facts
+from leyden.audit.fix.code.plan import code
 from leyden.audit.fix.own import own_mode
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Step, Tighten
 from leyden.audit.report import Report
@@ -17,9 +19,10 @@ from leyden.audit.rules.permissions import WRITABLE_DIRECTORY, WRITABLE_FILE
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def plan(report: Report, limits: Limits, *, conversion: bool) -> Iterator[Step]:
+def plan(report: Report, limits: Limits, facts: Facts, *, conversion: bool) -> Iterator[Step]:
     """The steps for what counts in ``report``, in the order of the files; ``conversion``: of checkpoints too."""
     yield from _permissions(report)
+    yield from code(report, facts, limits)
     if conversion:
         yield from _conversions(report, limits)
 

@@ -301,6 +301,21 @@ WHOLE_MODEL: Final = Rule(
     bad=("import torch\nclass Net(torch.nn.Module): ...\nnet = Net()\ntorch.save(net, 'net.pt')",),
     good=("import torch\nclass Net(torch.nn.Module): ...\nnet = Net()\ntorch.save(net.state_dict(), 'net.pt')",),
 )
+TORCH_REPLACED: Final = Rule(
+    id="LEY219",
+    name="torch-load-replaced",
+    title="torch.load is replaced by another function",
+    severity=Severity.MEDIUM,
+    cwe=502,
+    why="Every load of the process goes through it, those of libraries too. It is mostly done to switch off "
+    "`weights_only`, and then whatever any file names is run.",
+    mend="Take it away, and give the one call that needs it its own arguments.",
+    bad=(
+        "import torch\nold = torch.load\ntorch.load = lambda *a, **k: old(*a, **{**k, 'weights_only': False})",
+        "import torch, functools\ntorch.load = functools.partial(torch.load, weights_only=False)",
+    ),
+    good=("import torch\nload = torch.load", "import torch\nstate.load = torch.load(path, weights_only=True)"),
+)
 
 LOADS: Final[tuple[Rule, ...]] = (
     UNPARSED,
@@ -322,4 +337,5 @@ LOADS: Final[tuple[Rule, ...]] = (
     ALLOWS_CLASSES,
     MLFLOW,
     WHOLE_MODEL,
+    TORCH_REPLACED,
 )
