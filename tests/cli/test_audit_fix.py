@@ -4,11 +4,8 @@ import io
 import sys
 
 import pytest
-from tests.audit.marks import BAD
-from tests.audit.reports import report
 
 from leyden.audit.engine import Orders
-from leyden.audit.finding import Place
 from leyden.audit.fix.steps import Convert, Leave, Rewrite, Tighten
 from leyden.cli import audit_fix
 
@@ -54,9 +51,3 @@ def test_a_changed_text_is_told_and_shown_as_a_diff(capsys):
     assert capsys.readouterr().err.splitlines() == [
         f"    {line}" for line in ("--- a.py", "+++ a.py", "@@ -1 +1 @@", "-x = 1", "+x = 2")
     ]
-
-
-def test_what_a_rewrite_mends_is_gone_and_nothing_else():
-    findings = [BAD.at(Place("a.py").at_line(line), "It is bad.") for line in (1, 2)]
-    step = Rewrite("a.py", b"", b"", (), (findings[0],))
-    assert list(audit_fix.mended(step, report(*findings))) == [findings[0]]

@@ -17,6 +17,18 @@ BLIND: Final = 2
 
 @final
 @dataclass(frozen=True)
+class Proposal:
+    """A change that mends findings, as it is shown: without secrets, and no longer than somebody reads."""
+
+    findings: tuple[Finding, ...]
+    text: str  # what becomes of what
+    diff: tuple[str, ...] = ()
+    caution: str = ""  # what to look out for
+    automatic: bool = False  # --fix makes it by itself
+
+
+@final
+@dataclass(frozen=True)
 class Report:
     """``findings`` are in the order of the files, those below ``threshold`` and accepted ones too."""
 
@@ -31,6 +43,7 @@ class Report:
     seconds: float
     threshold: Severity = Severity.LOW
     left_out: tuple[str, ...] = field(default=())
+    proposals: tuple[Proposal, ...] = field(default=())  # for the guide alone: making them takes time
 
     @property
     def counted(self) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from leyden.audit.settings import Settings
 
 HELP = "Look for what can run code, leak or be tampered with. Nothing that is looked at is run, imported or unpickled."
-FORMATS: Final = ("text", "json", "sarif", "html", "cyclonedx")
+FORMATS: Final = ("text", "json", "sarif", "html", "cyclonedx", "guide")
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 
 
@@ -75,6 +76,8 @@ def run(options: Namespace) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     report = perform(options, orders, threshold)
+    if options.format == "guide":
+        report = with_proposals(report, orders)
     deliver(options, report)
     if options.fix:
         from leyden.cli.audit_fix import mend
@@ -161,6 +164,15 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     if streaming:
         show(text.summary(report))
     return report
+
+
+def with_proposals(report: Report, orders: Orders) -> Report:
+    """The report with what each program would become: the guide shows it."""
+    from leyden.audit.fix.code.facts import facts_of
+    from leyden.audit.fix.proposals import proposals
+
+    found = proposals(report, orders.limits, facts_of(report, orders.versions))
+    return replace(report, proposals=tuple(found))
 
 
 def sources() -> Sequence[Source]:

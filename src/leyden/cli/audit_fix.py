@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from leyden.audit.engine import Orders
-from leyden.audit.finding import Finding
 from leyden.audit.fix.apply import do_conversion, rewrite, tighten
 from leyden.audit.fix.code.facts import facts_of
-from leyden.audit.fix.plan import plan
+from leyden.audit.fix.plan import mends, plan
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.formats.diff import diff
 from leyden.audit.formats.plain import plural, printable
 from leyden.audit.formats.text import Style
 from leyden.audit.report import Report
-from leyden.audit.rules.permissions import PERMISSIONS
 from leyden.cli.audit_screen import printer
 from leyden.errors import LeydenError
 from leyden.security.paths import replacing
+
+_REST: Final = " What to do about the rest: leyden audit --format guide"
 
 
 def mend(options: Namespace, orders: Orders, report: Report) -> Report:
@@ -33,27 +33,18 @@ def mend(options: Namespace, orders: Orders, report: Report) -> Report:
             show_diff(step)
     todo = [step for step in steps if not isinstance(step, Leave)]
     if not todo:
-        say("There is nothing that --fix can mend.")
+        say("There is nothing that --fix can mend." + (_REST if report.counted else ""))
         return report
     if not (options.yes or agreed(len(todo))):
         say("Nothing was changed. With --yes it is done.")
         return report
     done = [step for step in todo if carried_out(step, orders)]
     say(f"{plural(len({step.path for step in done}), 'file')} mended.")
-    gone = {finding for step in done for finding in mended(step, report)}
-    return replace(report, findings=tuple(finding for finding in report.findings if finding not in gone))
-
-
-def mended(step: Step, report: Report) -> Iterator[Finding]:
-    """The findings that a step which is done takes away."""
-    match step:
-        case Tighten():
-            permissions = {rule.id for rule in PERMISSIONS}
-            yield from (one for one in report.findings if one.rule in permissions and one.place.path == step.path)
-        case Rewrite():
-            yield from step.mends
-        case Convert() | Leave():
-            return
+    gone = {finding for step in done for finding in mends(step, report)}
+    left = replace(report, findings=tuple(finding for finding in report.findings if finding not in gone))
+    if left.counted:
+        say(_REST.strip())
+    return left
 
 
 def told(step: Step) -> str:

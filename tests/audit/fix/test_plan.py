@@ -6,15 +6,17 @@ from datetime import date
 
 import pytest
 import torch
+from tests.audit.marks import BAD
 from tests.audit.reports import report
 
 from leyden.audit.engine import Orders, audit
-from leyden.audit.finding import Artifact, Finding, Limits
+from leyden.audit.finding import Artifact, Finding, Limits, Place
 from leyden.audit.fix import own
 from leyden.audit.fix.apply import tighten
 from leyden.audit.fix.code.facts import Facts
-from leyden.audit.fix.plan import plan
-from leyden.audit.fix.steps import Convert, Leave, Tighten
+from leyden.audit.fix.plan import mends, plan
+from leyden.audit.fix.steps import Convert, Leave, Rewrite, Tighten
+from leyden.audit.rules.permissions import WRITABLE_FILE
 from leyden.audit.sources import SOURCES
 from leyden.errors import PathError
 
@@ -88,3 +90,12 @@ def test_a_file_that_changed_after_the_plan_is_not_touched(model):
     link.symlink_to(model)
     with pytest.raises(OSError, match="link"):
         tighten(Tighten(str(link), 0o600, 0o600))
+
+
+def test_each_kind_of_step_takes_away_its_own_findings_and_no_others():
+    writable = WRITABLE_FILE.at(Place("m.pt"), "So.")
+    bad, worse = (BAD.at(Place("a.py").at_line(line), "It is bad.") for line in (1, 2))
+    whole = report(writable, bad, worse)
+    assert list(mends(Tighten("m.pt", 0o666, 0o644), whole)) == [writable]
+    assert list(mends(Rewrite("a.py", b"", b"", (), (bad,)), whole)) == [bad]
+    assert list(mends(Convert("m.pt", 1), whole)) == list(mends(Leave("a.py", "So."), whole)) == []

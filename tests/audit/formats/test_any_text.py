@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.audit.formats.test_guide import Rendered
 from tests.audit.formats.test_html import Page
 from tests.audit.marks import BAD
 from tests.audit.reports import report
@@ -15,8 +16,24 @@ from leyden.audit.finding import Accepted, Artifact, Place
 from leyden.audit.formats.table import FORMATTERS
 from leyden.audit.records import from_json, to_json
 
+HEADINGS = ["Do today", "1. A line says BAD", "Keep it so"]
 ANY = st.text(st.characters(), max_size=40) | st.sampled_from(
-    ["</script>", "]]>", "<!--", "{0}", "%s", "javascript:", "\\", "\udcff\x1b"]
+    [
+        "</script>",
+        "]]>",
+        "<!--",
+        "{0}",
+        "%s",
+        "javascript:",
+        "\\",
+        "`",
+        "](http://a.org)",
+        "![a][b]",
+        "<https://a.org>",
+        "a@b.org",
+        "www.a.org",
+        "\udcff\x1b",
+    ]
 )
 
 
@@ -39,6 +56,8 @@ def test_no_text_breaks_a_format(path, member, message, snippet):
             assert page.open == []
             assert [tag for tag, _ in page.elements].count("article") == 2
             assert [tag for tag, _ in page.elements].count("script") == 1
+        elif name == "guide":
+            assert Rendered(shown).headings == HEADINGS
         elif name != "text":
             assert json.loads(shown)
     for record in (*found, artifact):

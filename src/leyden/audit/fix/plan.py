@@ -7,14 +7,14 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.finding import Budget, Limits, Place
+from leyden.audit.finding import Budget, Finding, Limits, Place
 from leyden.audit.fix import convert
 from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.code.plan import code
 from leyden.audit.fix.own import own_mode
-from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Step, Tighten
+from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.report import Report
-from leyden.audit.rules.permissions import WRITABLE_DIRECTORY, WRITABLE_FILE
+from leyden.audit.rules.permissions import PERMISSIONS, WRITABLE_DIRECTORY, WRITABLE_FILE
 
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
@@ -25,6 +25,18 @@ def plan(report: Report, limits: Limits, facts: Facts, *, conversion: bool) -> I
     yield from code(report, facts, limits)
     if conversion:
         yield from _conversions(report, limits)
+
+
+def mends(step: Step, report: Report) -> Iterator[Finding]:
+    """The findings that a step takes away once it is done."""
+    match step:
+        case Tighten():
+            rules = {rule.id for rule in PERMISSIONS}
+            yield from (one for one in report.findings if one.rule in rules and one.place.path == step.path)
+        case Rewrite():
+            yield from step.mends
+        case Convert() | Leave():
+            return
 
 
 def _permissions(report: Report) -> Iterator[Step]:

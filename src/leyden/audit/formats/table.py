@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from leyden.audit.formats import cyclonedx, html, json, sarif, text
+from leyden.audit.formats import cyclonedx, guide, html, json, sarif, text
 from leyden.audit.report import Report
 
 FORMATTERS: Final[Mapping[str, Callable[[Report], Iterator[str]]]] = {
@@ -14,4 +14,5 @@ FORMATTERS: Final[Mapping[str, Callable[[Report], Iterator[str]]]] = {
     "sarif": sarif.document,
     "html": html.document,
     "cyclonedx": cyclonedx.document,
+    "guide": guide.document,
 }
