@@ -60,6 +60,11 @@ def test_all_findings_of_a_rule_are_one_step_with_its_check():
     assert "leyden audit a0.py a1.py\n" in shown.blocks
 
 
+def test_the_check_of_a_file_that_may_have_to_go_is_that_of_its_directory():
+    findings = [BAD.at(Place(path), "So.") for path in ("models/a.pt", "models/b.pt", "c.pt")]
+    assert "leyden audit . models\n" in Rendered(written(report(*findings))).blocks
+
+
 def test_what_differs_is_said_at_each_place():
     worse = BAD.at(Place("a.py").at_line(2), "It says `worse`.", severity=Severity.CRITICAL)
     shown = Rendered(written(report(BAD.at(Place("a.py").at_line(1), "It says BAD."), worse)))

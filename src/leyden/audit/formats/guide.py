@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, final
@@ -130,9 +131,16 @@ def _step(number: int, step: Step, report: Report) -> Iterator[str]:
         yield block([VERSIONS[rule.id]], "sh") + "\n"
     yield from _changes(step.proposals)
     yield f"**Done** when this no longer says {rule.id}:\n\n"
-    paths = step.paths if len(step.paths) <= _MOST_PATHS else report.paths
+    checked = dict.fromkeys(map(_checked, step.findings))
+    paths = tuple(checked) if len(checked) <= _MOST_PATHS else report.paths
     severity = f" --severity {report.threshold.name.lower()}" if report.threshold is Severity.INFO else ""
     yield block([f"leyden audit{severity} {' '.join(map(argument, paths))}"], "sh") + "\n"
+
+
+def _checked(finding: Finding) -> str:
+    """What to audit again: the program, or the directory of a file that may have to go."""
+    path = finding.place.path
+    return path if finding.place.line is not None else os.path.dirname(path) or "."  # noqa: PTH120
 
 
 def _places(step: Step) -> Iterator[str]:
