@@ -45,7 +45,7 @@ def test_every_rule_has_an_id_a_name_and_texts_of_its_own():
 
 def test_every_command_that_a_rule_advises_exists():
     for rule in RULES.values():
-        for command, option in re.findall(r"`leyden (\w+)[^`]*?(?: (--[a-z-]+)[^`]*)?`", rule.mend + rule.why):
+        for command, option in re.findall(r"`leyden ([a-z-]+)[^`]*?(?: (--[a-z-]+)[^`]*)?`", rule.mend + rule.why):
             parser = ArgumentParser()
             COMMANDS[command].arguments(parser)
             assert option in parser.format_help()

@@ -116,3 +116,37 @@ def test_a_kept_list_under_the_number_of_another_does_not_count(tmp_path, capsys
 
 def test_an_address_that_is_not_https_is_not_asked(capsys):
     assert "https" in said(capsys, "update", "http://example.org/list.json", code=2).err
+
+
+def test_an_audit_uses_the_newest_list_that_is_signed(tmp_path, capsys, ours, monkeypatch):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "requirements.txt").write_text("numpy==2.3.0 --hash=sha256:00")
+    monkeypatch.chdir(project)
+    entry = json.loads(SHIPPED.read_text())["advisories"][0]
+    entry |= {"id": "CVE-2030-1", "packages": ["numpy"], "affected": ["<3"], "fixed": ""}
+    assert main(["audit"]) == 0
+    said(capsys, "update", published(tmp_path / "a.json", 2, ours, capsys, advisories=[entry]))
+    assert main(["audit"]) == 1
+    assert "CVE-2030-1" in capsys.readouterr().out
+    kept = advisories_kept.directory() / "list-2.json"
+    kept.write_text(kept.read_text() + " ")
+    listed.cache_clear()
+    assert main(["audit"]) == 1
+    shown = capsys.readouterr().out
+    assert "CVE-2030-1" not in shown
+    assert "LEY414" in shown
+
+
+def test_workers_are_told_which_list_counts(tmp_path, capsys, ours, monkeypatch):
+    """More files than one process looks at by itself."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for number in range(70):
+        (project / f"requirements-{number}.txt").write_text("numpy==2.3.0 --hash=sha256:00")
+    monkeypatch.chdir(project)
+    entry = json.loads(SHIPPED.read_text())["advisories"][0]
+    entry |= {"packages": ["numpy"], "affected": ["<3"], "fixed": ""}
+    said(capsys, "update", published(tmp_path / "a.json", 2, ours, capsys, advisories=[entry]))
+    assert main(["audit", "--jobs", "1"]) == 1
+    assert capsys.readouterr().out.count("LEY404") >= 70

@@ -19,14 +19,18 @@ def surveys(
     *,
     everything: bool = False,
     online: bool = False,
+    advisories: str = "",
 ) -> Iterator[Survey]:
-    """What to look at besides the files at ``paths``: ``everything`` also where that takes long, ``online`` too."""
+    """What to look at besides the files at ``paths``: ``everything`` also where that takes long, ``online`` too.
+
+    ``advisories`` is the file of the list of bad releases that counts, where it is not the one that Leyden comes with.
+    """
     # Imported here, since most audits of files need none of it.
     if environment is not None:
         from leyden.audit.advisories.listed import listed
         from leyden.audit.environment.survey import survey as survey_of_environment
 
-        yield survey_of_environment(environment, listed(), everything)
+        yield survey_of_environment(environment, listed(advisories), everything)
     if online:
         from leyden.audit.environment import online as asking
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
-from leyden.audit.advisories import reading
-from leyden.audit.advisories.advisory import Catalogue
-from leyden.audit.advisories.listed import listed
 from leyden.errors import LeydenError, SealError
+
+if TYPE_CHECKING:
+    from leyden.audit.advisories.advisory import Catalogue
 
 _NAME: Final = re.compile(r"list-([0-9]{1,9})\.json")
 _MOST: Final = 100  # names in the directory that are looked at
@@ -29,11 +29,13 @@ class Kept:
     wrong: str = ""
 
     def catalogue(self) -> Catalogue:
+        from leyden.audit.advisories.listed import listed  # here: most audits need neither
+
         return listed(self.path)
 
 
 def directory() -> Path:
-    from leyden.security.keys import home
+    from leyden.security.home import home
 
     return home() / "advisories"
 
@@ -46,6 +48,8 @@ def newest() -> Kept:
         return Kept()
     except (OSError, LeydenError) as error:
         return Kept(wrong=f"The directory of the lists of advisories cannot be read: {error}")
+    from leyden.audit.advisories.listed import listed
+
     wrong = ""
     for name in sorted(names, key=lambda found: -int(found[1])):
         path = directory() / name[0]
@@ -72,6 +76,7 @@ def read(path: Path) -> Catalogue:
 
 def contents(path: Path) -> tuple[bytes, bytes]:
     """A list and its signature, as they are."""
+    from leyden.audit.advisories import reading
     from leyden.audit.advisories.signed import SUFFIX
     from leyden.security.paths import read_regular
     from leyden.wire import detached

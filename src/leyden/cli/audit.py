@@ -68,14 +68,16 @@ def run(options: Namespace) -> int:
     from leyden.audit.report import exit_code
     from leyden.audit.rules.every import RULES
     from leyden.audit.settings import Settings, load
+    from leyden.cli import advisories_kept
 
     settings = Settings() if options.no_config else load(Path(), tuple(RULES))
-    orders = to_orders(options, settings)
+    kept = advisories_kept.newest()
+    orders = to_orders(options, settings, kept.path)
     threshold = to_severity(options, settings)
     # Names of files may hold what the terminal's encoding does not have.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    report = perform(options, orders, threshold)
+    report = perform(options, orders, threshold, kept.wrong)
     if options.format == "guide":
         report = with_proposals(report, orders)
     deliver(options, report)
@@ -88,8 +90,8 @@ def run(options: Namespace) -> int:
     return exit_code(report.counted)
 
 
-def to_orders(options: Namespace, settings: Settings) -> Orders:
-    """What the command line and the settings ask for together."""
+def to_orders(options: Namespace, settings: Settings, advisories: str = "") -> Orders:
+    """What the command line and the settings ask for together, with the list of bad releases that counts."""
     from leyden.audit import baseline
     from leyden.audit.engine import Orders, default_jobs
     from leyden.audit.finding import Limits
@@ -105,6 +107,7 @@ def to_orders(options: Namespace, settings: Settings) -> Orders:
         jobs=default_jobs() if options.jobs is None else options.jobs,
         limits=Limits(seconds=float(options.seconds)),
         suppressions=() if options.no_suppress else settings.suppress,
+        advisories=advisories,
         baseline=frozenset() if accepted is None or options.no_suppress else baseline.load(accepted),
     )
 
@@ -115,8 +118,12 @@ def to_severity(options: Namespace, settings: Settings) -> Severity:
     return Severity[options.severity.upper()] if options.severity else settings.severity
 
 
-def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
-    """Run the audit; in the format text, findings are shown as they come."""
+def perform(options: Namespace, orders: Orders, threshold: Severity, refused: str = "") -> Report:
+    """Run the audit; in the format text, findings are shown as they come.
+
+    ``refused`` says why a newer list of bad releases does not count.
+    """
+    from leyden.audit.advisories.survey import survey
     from leyden.audit.engine import Progress, audit
     from leyden.audit.finding import Artifact, Finding
     from leyden.audit.formats import text
@@ -129,7 +136,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity) -> Report:
     started, clock = datetime.now(timezone.utc), time.monotonic()
     streaming = options.format == "text" and options.output is None
     progress, show = Progress(), printer(sys.stdout)
-    besides = tuple(chosen(options))
+    besides = (*chosen(options, orders.advisories), survey(orders.root, orders.advisories, refused, today()))
     bar = Bar(progress)
     findings: list[Finding] = []
     artifacts: list[Artifact] = []

@@ -32,13 +32,20 @@ def survey_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--online", action="store_true", help=online)
 
 
-def chosen(options: Namespace) -> Iterator[Survey]:
+def chosen(options: Namespace, advisories: str = "") -> Iterator[Survey]:
     """The surveys that the command line asks for."""
     from leyden.audit.surveys import surveys
 
     paths = options.paths or [os.curdir]
     machine = host(paths) if options.host else None
-    yield from surveys(paths, environment(options), machine, everything=options.deep, online=options.online)
+    yield from surveys(
+        paths,
+        environment(options),
+        machine,
+        everything=options.deep,
+        online=options.online,
+        advisories=advisories,
+    )
     if options.runs or not options.paths:
         from leyden.cli import audit_runs
 

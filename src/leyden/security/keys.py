@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from leyden.errors import FormatError, KeyStoreError
+from leyden.security.home import home as home
 from leyden.security.paths import create, private_directory, replacing
 from leyden.wire import strict_json
 from leyden.wire.seal import usable
@@ -86,18 +87,6 @@ class Known:
     name: str
     standing: Standing
     since: str
-
-
-def home(environment: Mapping[str, str] = os.environ) -> Path:
-    """The directory of the keys: ``$LEYDEN_HOME``, or ``leyden`` where the user's settings are."""
-    if chosen := environment.get("LEYDEN_HOME"):
-        return Path(chosen)
-    if settings := environment.get("XDG_CONFIG_HOME"):
-        return Path(settings) / "leyden"
-    try:
-        return Path.home() / ".config" / "leyden"
-    except RuntimeError:
-        raise KeyStoreError("This user has no home directory. Set LEYDEN_HOME to a private one.") from None
 
 
 def private_paths(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[Path, str, bool]]:

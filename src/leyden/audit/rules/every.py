@@ -14,6 +14,7 @@ from leyden.audit.rules.config_commands import COMMANDS
 from leyden.audit.rules.config_containers import CONTAINERS
 from leyden.audit.rules.config_pipelines import PIPELINES
 from leyden.audit.rules.config_values import VALUES
+from leyden.audit.rules.dependencies import DEPENDENCIES
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.host import HOST
@@ -31,6 +32,7 @@ _ALL: Final = (
     CONTAINERS,
     COMMANDS,
     PIPELINES,
+    DEPENDENCIES,
     ENVIRONMENT,
     ONLINE,
     PERMISSIONS,

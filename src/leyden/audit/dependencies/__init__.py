@@ -1,0 +1,1 @@
+"""Dependencies that are declared in files."""

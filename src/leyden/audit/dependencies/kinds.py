@@ -1,0 +1,63 @@
+"""Which files declare dependencies, by their names, and how each is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from leyden.audit.dependencies.declared import Declared
+    from leyden.audit.finding import Budget
+
+_LIST: Final = re.compile(r"(?:.{0,100}[-_.])?(?:requirements?|constraints?)(?:[-_.].{0,100})?\.(?:txt|in)")
+_IN_FOLDER: Final = re.compile(r"(?:requirements|reqs|constraints)")
+_ENVIRONMENT: Final = re.compile(r"(?:.{0,100}[-_.])?(?:environment|conda[-_]?env|env)(?:[-_.].{0,100})?\.ya?ml")
+_CONDA_LOCK: Final = re.compile(r"(?:.{0,100}[-_.])?conda-lock\.ya?ml")
+_PYLOCK: Final = re.compile(r"pylock(?:\.[^.]{1,100})?\.toml")
+_NAMES: Final = {
+    "pyproject.toml": "pyproject",
+    "setup.cfg": "setup.cfg",
+    "setup.py": "setup.py",
+    "pipfile": "pipfile",
+    "pipfile.lock": "pipfile.lock",
+    "poetry.lock": "lock",
+    "uv.lock": "lock",
+    "pdm.lock": "lock",
+    "pip.conf": "pip.conf",
+    "pip.ini": "pip.conf",
+}
+
+
+def kind(path: str) -> str:
+    """What a file is by its path: a key of ``reader``, or "" for a file of another sort."""
+    *folders, name = path.replace("\\", "/").lower().rsplit("/", 2)
+    if found := _NAMES.get(name):
+        return found
+    if name.endswith((".txt", ".in")):
+        inside = bool(folders) and len(folders) > 0 and _IN_FOLDER.fullmatch(folders[-1]) is not None
+        return "requirements" if inside or _LIST.fullmatch(name) else ""
+    if _CONDA_LOCK.fullmatch(name):
+        return "conda-lock"
+    if _ENVIRONMENT.fullmatch(name):
+        return "environment"
+    return "lock" if _PYLOCK.fullmatch(name) else ""
+
+
+def reader(found: str) -> Callable[[str, Budget], Declared]:
+    """The reader of a kind, imported where it is used."""
+    from leyden.audit.dependencies import conda, locks, project_files, requirements_txt, setup_files
+
+    readers: dict[str, Callable[[str, Budget], Declared]] = {
+        "requirements": requirements_txt.read,
+        "pyproject": project_files.read_pyproject,
+        "setup.cfg": setup_files.read_setup_cfg,
+        "setup.py": setup_files.read_setup_py,
+        "pip.conf": setup_files.read_pip_conf,
+        "pipfile": project_files.read_pipfile,
+        "pipfile.lock": locks.read_pipfile_lock,
+        "lock": locks.read_toml,
+        "environment": conda.read_environment,
+        "conda-lock": conda.read_lock,
+    }
+    return readers[found]
