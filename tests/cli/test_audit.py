@@ -180,7 +180,7 @@ def test_an_audit_in_processes_imports_no_reader_here(project):
     assert "leyden.audit.pool" in shown
     assert {name for name in shown if name.startswith("leyden.audit.artifacts.")} == {"leyden.audit.artifacts.suffixes"}
     assert "leyden.wire.pickle" not in shown
-    assert len(shown) <= 180
+    assert len(shown) <= 186
 
 
 def test_without_a_path_the_environment_is_looked_at_too(project, capsys):
@@ -288,3 +288,17 @@ def test_fix_shows_what_a_program_becomes_and_changes_that_alone(project, capsys
     assert (project / "fetch.py").read_bytes() == text.replace("http://hug", "https://hug").encode()
     assert main(["audit", "--fix", "--yes"]) == 0
     assert "There is nothing that --fix can mend." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("pin", "found"), [("torch==2.13.0", False), ("torch==2.5.1", True), ("numpy", True)])
+def test_code_is_judged_by_the_versions_that_the_project_declares(project, pin, found, capsys):
+    (project / "requirements.txt").write_text(pin)
+    (project / "read.py").write_text("import torch\nstate = torch.load('model.pt')\n")
+    assert ("LEY202" in audit("read.py", capsys=capsys)[1]) is found
+
+
+def test_a_file_of_strangers_is_not_judged_by_the_versions_of_this_project(project, tmp_path_factory, capsys):
+    (project / "requirements.txt").write_text("torch==2.13.0")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "read.py"
+    elsewhere.write_text("import torch\nstate = torch.load('model.pt')\n")
+    assert "LEY202" in audit(str(elsewhere), capsys=capsys)[1]

@@ -172,10 +172,10 @@ def _named(finding: Finding, orders: Orders) -> Finding:
 
 
 def _job(found: Found, orders: Orders) -> Job:
-    # A stranger's file does not excuse itself.
+    # A stranger's file does not excuse itself, and is not run with the versions of this project.
     own = orders.trusting and beneath(os.path.realpath(found.path), orders.root)
-    named = label(found.path, orders.root)
-    return Job(found.path, named, own, orders.digests, orders.limits, orders.versions, orders.advisories)
+    named, versions = label(found.path, orders.root), orders.versions if own else {}
+    return Job(found.path, named, own, orders.digests, orders.limits, versions, orders.advisories)
 
 
 def _judged(record: Record, path: str, orders: Orders, holding: Iterable[Suppression]) -> Record:

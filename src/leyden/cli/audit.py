@@ -93,13 +93,15 @@ def run(options: Namespace) -> int:
 def to_orders(options: Namespace, settings: Settings, advisories: str = "") -> Orders:
     """What the command line and the settings ask for together, with the list of bad releases that counts."""
     from leyden.audit import baseline
+    from leyden.audit.dependencies.versions import versions
     from leyden.audit.engine import Orders, default_jobs
     from leyden.audit.finding import Limits
 
+    root = os.path.realpath(os.curdir)
     accepted = options.baseline or (Path(settings.baseline) if settings.baseline else None)
     return Orders(
         paths=tuple(options.paths) or (".",),
-        root=os.path.realpath(os.curdir),
+        root=root,
         exclude=(*settings.exclude, *options.exclude),
         everything=options.all,
         trusting=not options.no_suppress,
@@ -108,6 +110,7 @@ def to_orders(options: Namespace, settings: Settings, advisories: str = "") -> O
         limits=Limits(seconds=float(options.seconds)),
         suppressions=() if options.no_suppress else settings.suppress,
         advisories=advisories,
+        versions={} if options.no_suppress else versions(root),
         baseline=frozenset() if accepted is None or options.no_suppress else baseline.load(accepted),
     )
 
