@@ -1,3 +1,4 @@
+from leyden.audit.rules.doctor import DOCTOR
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.every import RULES
@@ -6,7 +7,7 @@ from leyden.audit.rules.online import ONLINE
 from leyden.audit.rules.runs import RUNS
 from leyden.audit.sources import SOURCES
 
-SURVEYED = (*ENVIRONMENT, *ONLINE, *HOST, *RUNS)
+SURVEYED = (*ENVIRONMENT, *ONLINE, *HOST, *RUNS, *DOCTOR)
 
 
 def test_every_rule_has_a_source_or_a_survey_or_is_the_engines():

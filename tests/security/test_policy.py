@@ -8,7 +8,7 @@ import pytest
 
 from leyden.errors import KeyStoreError, PolicyError, SealError
 from leyden.security import keys
-from leyden.security.policy import LEVELS, Policy, admit, check_sealing, resolve
+from leyden.security.policy import LEVELS, Policy, admit, check_sealing, explained, resolve
 from leyden.wire.seal import Seal
 
 ALLOWED = ("unsealed", "strangers", "revoked", "rolled_back", "unproven", "unrecorded", "pickled")
@@ -187,3 +187,14 @@ def test_strict_refuses_to_start_where_nothing_can_be_sealed(tmp_path):
         check_sealing(Policy.STRICT, nowhere)
     check_sealing(Policy.DEFAULT, nowhere)
     check_sealing(Policy.STRICT, {"LEYDEN_HOME": str(tmp_path / "home")})
+
+
+def test_each_rule_says_where_it_comes_from(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.leyden.policy]\nlevel = 'strict'\n")
+    found = explained({"LEYDEN_POLICY": "unsealed=false"}, tmp_path)
+    assert found["unsealed"] == (False, "LEYDEN_POLICY")
+    assert found["pickled"] == (False, str(tmp_path / "pyproject.toml"))
+    assert found["revoked"] == (False, "")
+    assert {name: value for name, (value, _) in found.items()} == vars(
+        resolve(None, {"LEYDEN_POLICY": "unsealed=false"}, tmp_path)
+    )

@@ -14,6 +14,7 @@ from leyden.cli.audit import AUDIT
 from leyden.cli.command import Command
 from leyden.cli.convert import CONVERT
 from leyden.cli.demo import DEMO
+from leyden.cli.doctor import DOCTOR
 from leyden.cli.explain import EXPLAIN
 from leyden.cli.export import EXPORT
 from leyden.cli.inspect import INSPECT
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "audit": AUDIT,
     "convert": CONVERT,
     "demo": DEMO,
+    "doctor": DOCTOR,
     "explain": EXPLAIN,
     "export": EXPORT,
     "inspect": INSPECT,

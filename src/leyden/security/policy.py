@@ -78,10 +78,27 @@ def resolve(chosen: Policy | str | None, environment: Mapping[str, str] = os.env
     directories above it. PolicyError where one of them cannot be read, has no meaning, or would loosen something.
     """
     policy = _level(chosen, "policy") if isinstance(chosen, str) else chosen or Policy.DEFAULT
+    for _, tightening in _from_outside(environment, here):
+        policy = policy.tightened(tightening)
+    return policy
+
+
+def explained(environment: Mapping[str, str] = os.environ, here: Path = Path()) -> dict[str, tuple[bool, str]]:
+    """Each rule of the policy for who chooses none, and where it comes from; "" where that is the default."""
+    policy = Policy.DEFAULT
+    found = {field.name: (getattr(policy, field.name), "") for field in fields(Policy)}
+    for where, tightening in _from_outside(environment, here):
+        policy = policy.tightened(tightening)
+        for name, (value, _) in found.items():
+            if getattr(policy, name) is not value:
+                found[name] = getattr(policy, name), where
+    return found
+
+
+def _from_outside(environment: Mapping[str, str], here: Path) -> Iterator[tuple[str, Policy]]:
     for where, words in (*_of_environment(environment), *_of_projects(here)):
         for name, value in words:
-            policy = policy.tightened(_tightening(name, value, where))
-    return policy
+            yield where, _tightening(name, value, where)
 
 
 def admit(seal: Seal | None, where: str, policy: Policy) -> None:

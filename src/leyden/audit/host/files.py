@@ -99,6 +99,12 @@ def models(paths: Sequence[str]) -> Iterator[Finding]:
         yield READABLE_MODELS.at(Place(first), text, key="read")
 
 
+def temporary_directory(environment: Mapping[str, str]) -> Path:
+    """Where programs put temporary files. The module tempfile would write one to find it out."""
+    named = (environment[name] for name in ("TMPDIR", "TEMP", "TMP") if environment.get(name))
+    return Path(next(named, "/tmp" if os.name == "posix" else os.curdir))  # noqa: S108
+
+
 def temporary(folder: Path) -> Iterator[Finding]:
     """A directory for temporary files in which others can replace them."""
     try:

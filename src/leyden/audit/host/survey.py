@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +39,7 @@ def look(host: Host, environment: Mapping[str, str]) -> Iterator[Record]:
     if os.name == "posix":  # elsewhere permission bits say nothing
         yield from files.keys(host.private, user)
         yield from files.credentials(Path.home(), environment)
-        yield from files.temporary(Path(tempfile.gettempdir()))
+        yield from files.temporary(files.temporary_directory(environment))
         yield from files.models(host.paths)
 
 

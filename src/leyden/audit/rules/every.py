@@ -15,6 +15,7 @@ from leyden.audit.rules.config_containers import CONTAINERS
 from leyden.audit.rules.config_pipelines import PIPELINES
 from leyden.audit.rules.config_values import VALUES
 from leyden.audit.rules.dependencies import DEPENDENCIES
+from leyden.audit.rules.doctor import DOCTOR
 from leyden.audit.rules.engine import ENGINE
 from leyden.audit.rules.environment import ENVIRONMENT
 from leyden.audit.rules.host import HOST
@@ -39,5 +40,6 @@ _ALL: Final = (
     HOST,
     RUNS,
     SEALS,
+    DOCTOR,
 )
 RULES: Final[Mapping[str, Rule]] = {rule.id: rule for rules in _ALL for rule in rules}
