@@ -22,6 +22,8 @@ def test_a_sound_environment_has_nothing_to_tell(tmp_path):
     [
         ("demo/__init__.py", "high"),
         ("demo/core.so", "high"),
+        ("demo/sourceless.pyc", "high"),
+        ("demo/__pycache__/a.cpython-312.pyc", "info"),
         ("demo/cacert.pem", "medium"),
         ("../../../bin/demo", "medium"),
         ("demo/data.txt", "low"),

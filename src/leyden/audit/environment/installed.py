@@ -164,6 +164,8 @@ def _weight(name: str, by_installer: bool) -> Severity:
     """How much a change matters. Systems strip the libraries of their packages, which pip did not install."""
     if name.startswith(".."):  # programs in bin, which are rewritten when an environment is moved
         return Severity.MEDIUM
+    if "__pycache__/" in name:  # Python itself writes it anew where it is older than its source
+        return Severity.INFO
     if name.endswith(_PYTHON):
         return Severity.HIGH
     if name.endswith(_LIBRARIES):
