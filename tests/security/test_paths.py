@@ -465,3 +465,15 @@ def test_a_temporary_file_has_no_name(tmp_path, monkeypatch):
         assert list(tmp_path.iterdir()) == []
         assert os.fstat(stream.fileno()).st_nlink == 0
         assert stat.S_IMODE(os.fstat(stream.fileno()).st_mode) == 0o600
+
+
+def test_a_block_for_a_directory_is_alone_with_it_until_it_ends(tmp_path):
+    other = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with paths.alone(tmp_path):
+            assert paths.lock(other, wait=False) is False
+            with paths.replacing(tmp_path / "a") as stream:
+                stream.write(b"x")
+        assert paths.lock(other, wait=False) is True
+    finally:
+        os.close(other)

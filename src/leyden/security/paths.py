@@ -81,6 +81,15 @@ def private_directory(path: Path) -> Path:
 
 
 @contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for ``directory``; without locks in the system, do not."""
+    with _directory(directory) as handle:
+        if handle is not None:
+            lock(handle, wait=True)
+        yield
+
+
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new private file (0600) that takes the place of ``path`` at the end of the block, whole or not at all.
 
