@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from tests.audit.marks import BAD, MILD
 
+from leyden.audit import history
+from leyden.audit.comparison import compare
 from leyden.audit.finding import Accepted, Artifact, Finding, Place, Severity
+from leyden.audit.history import Scope
 from leyden.audit.report import Report
 from leyden.audit.rules.engine import DAMAGED
 from leyden.audit.rules.every import RULES
@@ -30,6 +33,15 @@ def report(*findings: Finding, artifacts: tuple[Artifact, ...] = (), threshold: 
         threshold=threshold,
         left_out=("/work tree/.git",),
     )
+
+
+def compared() -> Report:
+    """The full one beside an audit that found half of it, and what is gone since."""
+    found, scope = full(), Scope((".",), Severity.LOW)
+    gone = replace(BAD.at(Place(HOSTILE), ""), fingerprint=f"{99:032x}:1")
+    before = replace(found, findings=(*found.findings[:2], gone), started=found.started - timedelta(days=2))
+    entries = [history.entry(one, scope, "") for one in (full(), before)]
+    return replace(found, comparison=compare(found, entries, scope))
 
 
 def full() -> Report:

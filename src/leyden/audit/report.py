@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from leyden.audit.finding import Artifact, Finding, Rule, Severity
+
+if TYPE_CHECKING:
+    from leyden.audit.comparison import Comparison
 
 CLEAN: Final = 0
 FOUND: Final = 1
@@ -44,6 +47,7 @@ class Report:
     threshold: Severity = Severity.LOW
     left_out: tuple[str, ...] = field(default=())
     proposals: tuple[Proposal, ...] = field(default=())  # for the guide alone: making them takes time
+    comparison: Comparison | None = None  # with the audit before, where that was saved
 
     @property
     def counted(self) -> tuple[Finding, ...]:

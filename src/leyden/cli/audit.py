@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from leyden.cli.audit_surveys import chosen, survey_arguments
+from leyden.cli.audit_history import look_back
 from leyden.cli.command import Command
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from leyden.audit.finding import Severity, Source
     from leyden.audit.report import Report
     from leyden.audit.settings import Settings
+    from leyden.cli.audit_history import Past
 
 HELP = "Look for what can run code, leak or be tampered with. Nothing that is looked at is run, imported or unpickled."
 FORMATS: Final = ("text", "json", "sarif", "html", "cyclonedx", "guide")
@@ -34,6 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("--severity", choices=SEVERITIES, help="count and show findings from here on (default: low)")
     add("--baseline", metavar="FILE", type=Path, help="findings in this file do not count")
     add("--write-baseline", metavar="FILE", type=Path, help="write the findings to such a file, and end with 0 or 2")
+    add("--save", action="store_true", help="keep the outcome in .leyden/audit, to compare the next audits with")
     add("--exclude", metavar="PATTERN", action="append", default=[], help="leave out names or paths such as 'data/*'")
     add("--all", action="store_true", help="also look at .git, virtual environments and their like")
     add(
@@ -74,10 +77,11 @@ def run(options: Namespace) -> int:
     kept = advisories_kept.newest()
     orders = to_orders(options, settings, kept.path)
     threshold = to_severity(options, settings)
+    past = look_back(options, orders, threshold)
     # Names of files may hold what the terminal's encoding does not have.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    report = perform(options, orders, threshold, kept.wrong)
+    report = perform(options, orders, threshold, past, kept.wrong)
     if options.format == "guide":
         report = with_proposals(report, orders)
     deliver(options, report)
@@ -85,6 +89,8 @@ def run(options: Namespace) -> int:
         from leyden.cli.audit_fix import mend
 
         report = mend(options, orders, report)
+    if options.save and past is not None:
+        past.save(report)
     if options.write_baseline:  # it takes up all but what could not be looked at
         return exit_code(tuple(finding for finding in report.counted if finding.blind))
     return exit_code(report.counted)
@@ -121,10 +127,10 @@ def to_severity(options: Namespace, settings: Settings) -> Severity:
     return Severity[options.severity.upper()] if options.severity else settings.severity
 
 
-def perform(options: Namespace, orders: Orders, threshold: Severity, refused: str = "") -> Report:
+def perform(options: Namespace, orders: Orders, threshold: Severity, past: Past | None, refused: str) -> Report:
     """Run the audit; in the format text, findings are shown as they come.
 
-    ``refused`` says why a newer list of bad releases does not count.
+    ``refused`` says why a newer list of bad releases does not count, or nothing.
     """
     from leyden.audit.advisories.survey import survey
     from leyden.audit.engine import Progress, audit
@@ -155,7 +161,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, refused: st
                     findings.append(record)
                     if streaming and counts(record, threshold):
                         bar.clear()
-                        show(text.finding(record, RULES[record.rule]))
+                        show(text.finding(record, RULES[record.rule], past is not None and past.is_new(record)))
     finally:
         bar.clear()
     report = Report(
@@ -171,6 +177,8 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, refused: st
         threshold=threshold,
         left_out=tuple(progress.left_out),
     )
+    if past is not None:
+        report = past.compared(report)
     if streaming:
         show(text.summary(report))
     return report

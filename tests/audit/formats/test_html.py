@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.audit.reports import full, report
+from tests.audit.reports import compared, full, report
 
 from leyden.audit.formats.html import document
 
@@ -41,6 +41,11 @@ def page() -> Page:
     return Page("".join(document(full())))
 
 
+@pytest.fixture
+def trend() -> Page:
+    return Page("".join(document(compared())))
+
+
 def test_the_page_is_well_formed_and_what_a_file_says_is_no_element(page):
     assert page.open == []
     assert [tag for tag, _ in page.elements].count("script") == 1
@@ -48,7 +53,9 @@ def test_the_page_is_well_formed_and_what_a_file_says_is_no_element(page):
     assert any("<script>alert(1)</script>" in text for text in page.contents["p"])
 
 
-def test_only_its_own_style_and_script_may_run(page):
+@pytest.mark.parametrize("of", ["page", "trend"])
+def test_only_its_own_style_and_script_may_run(of, request):
+    page = request.getfixturevalue(of)
     (policy,) = [
         attrs["content"] for tag, attrs in page.elements if attrs.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -59,7 +66,9 @@ def test_only_its_own_style_and_script_may_run(page):
         assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
-def test_it_loads_nothing(page):
+@pytest.mark.parametrize("of", ["page", "trend"])
+def test_it_loads_nothing(of, request):
+    page = request.getfixturevalue(of)
     for tag, attrs in page.elements:
         assert tag not in {"link", "img", "iframe", "object", "embed", "base", "form"}
         assert "src" not in attrs
@@ -87,3 +96,27 @@ def test_every_byte_of_it_is_text():
     text = "".join(document(full()))
     assert text.encode("utf-8")
     assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_new_ones_have_a_badge_and_a_filter(trend, page):
+    marked = [attrs for tag, attrs in trend.elements if tag == "article" and "new" in attrs["class"].split()]
+    assert len(marked) == 3
+    assert sum(attrs.get("class") == "badge" for _, attrs in trend.elements) == 3
+    assert any(attrs.get("id") == "new" for tag, attrs in trend.elements if tag == "input")
+    assert not any(attrs.get("id") == "new" or attrs.get("class") == "badge" for _, attrs in page.elements)
+
+
+def test_the_trend_is_drawn_with_a_bar_for_each_audit(trend, page):
+    assert trend.open == []
+    (drawing,) = [attrs for tag, attrs in trend.elements if tag == "svg"]
+    assert drawing["aria-label"] == "Findings over the last audits: 4, 2, 4"
+    bars = [attrs for tag, attrs in trend.elements if tag == "rect"]
+    assert {attrs["x"] for attrs in bars} == {"2", "22", "42"}
+    assert sum(float(attrs["height"] or 0) for attrs in bars) == pytest.approx(250)
+    assert all(0 <= float(attrs["y"] or 0) <= 100 for attrs in bars)
+    assert "svg" not in {tag for tag, _ in page.elements}
+
+
+def test_what_is_mended_is_listed(trend):
+    assert "Mended (1)" in trend.contents["h2"]
+    assert any("LEY901" in text for text in trend.contents["li"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.audit.reports import full, report
+from tests.audit.reports import compared, full, report
 
 from leyden.audit.finding import Severity
 from leyden.audit.formats.json import document
@@ -13,7 +13,7 @@ from leyden.audit.formats.json import document
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "docs" / "audit-report.schema.json").read_text())
 
 
-@pytest.mark.parametrize("found", [full(), report(), report(*full().findings, threshold=Severity.CRITICAL)])
+@pytest.mark.parametrize("found", [full(), report(), compared(), report(*full().findings, threshold=Severity.CRITICAL)])
 def test_the_report_is_as_its_schema_says(found):
     text = "".join(document(found))
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
@@ -40,3 +40,12 @@ def test_it_says_whether_the_audit_is_whole():
     assert len(members["findings"]) == 6
     clean = json.loads("".join(document(report())))
     assert (clean["exit_code"], clean["complete"], clean["findings"]) == (0, True, [])
+
+
+def test_it_says_what_is_new_mended_and_old_where_there_is_an_audit_to_compare_with():
+    told = json.loads("".join(document(compared())))["comparison"]
+    assert [int(name[:32], 16) for name in told["new"]] == [3, 4, 5]
+    assert [int(name[:32], 16) for name in told["old"]] == [0]
+    assert [(one["rule"], one["fingerprint"][:32]) for one in told["mended"]] == [("LEY901", f"{99:032x}")]
+    assert [sum(point["summary"].values()) for point in told["trend"]] == [4, 2, 4]
+    assert "comparison" not in json.loads("".join(document(full())))

@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from tests.audit.marks import BAD
-from tests.audit.reports import full, report
+from tests.audit.reports import compared, full, report
 
 from leyden.audit.finding import Place
 from leyden.audit.formats.sarif import document
@@ -18,7 +18,7 @@ def run(found):
     return json.loads("".join(document(found)))["runs"][0]
 
 
-@pytest.mark.parametrize("found", [full(), report()])
+@pytest.mark.parametrize("found", [full(), report(), compared()])
 def test_the_log_is_as_its_schema_says(found):
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     jsonschema.validate(
@@ -74,3 +74,13 @@ def test_what_a_file_says_makes_no_link():
 def test_an_audit_that_is_not_whole_was_not_successful():
     assert run(full())["invocations"][0]["executionSuccessful"] is False
     assert run(report())["invocations"][0]["executionSuccessful"] is True
+
+
+def test_every_result_says_whether_it_is_new_or_none_does():
+    states = [result["baselineState"] for result in run(compared())["results"]]
+    assert states == ["unchanged", "unchanged", "new", "new", "new", "new"]
+    assert not any("baselineState" in result for result in run(full())["results"])
+
+
+def test_what_is_mended_is_no_result_since_code_scanning_would_take_it_for_one():
+    assert len(run(compared())["results"]) == len(run(full())["results"])

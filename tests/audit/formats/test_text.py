@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.audit.marks import BAD
-from tests.audit.reports import full, report
+from tests.audit.reports import compared, full, report
 
 from leyden.audit.finding import Place, Severity
 from leyden.audit.formats import text
@@ -56,3 +56,27 @@ def test_a_clean_audit_is_one_line_and_what_was_not_counted():
     quiet = said(report(SPECIAL.at(Place("a"), "")))
     assert "Below the severity low and not counted: 1 (--severity info shows them)." in quiet
     assert "pipe" in "".join(said(report(SPECIAL.at(Place("a"), "A pipe."), threshold=Severity.INFO)))
+
+
+def test_what_is_new_is_marked_and_counted_with_what_is_mended_and_old():
+    lines = said(compared())
+    assert sum(line.endswith(" (new)") for line in lines) == 3
+    assert "high     LEY901 /work tree/models/a#b?.pt › archive/data.pkl, byte 12" in lines
+    assert "3 new, 1 mended, 1 old since 2026-11-20 10:30 UTC." in lines
+    assert "Findings over the last audits: 4 → 2 → 4." in lines
+    assert [line.startswith("Mended: LEY901 /") for line in lines].count(True) == 1
+    assert all(line.isprintable() for line in lines)
+
+
+def test_without_an_audit_to_compare_with_nothing_is_said_of_it():
+    assert not any("new" in line or "mended" in line for line in said(report(BAD.at(Place("a"), ""))))
+
+
+def test_the_comparison_says_what_makes_the_numbers_differ():
+    found = compared().comparison
+    assert found is not None
+    other = replace(found, leyden="0.0.1\x1b", accepted=found.mended * 2, unseen=found.mended, mended=found.mended * 7)
+    lines = said(replace(report(), comparison=other))
+    wanted = "3 new, 7 mended, 1 old, 2 accepted by now, 1 where something could not be looked at since 2026-11-20"
+    assert any(line.startswith(wanted) and line.endswith("(leyden 0.0.1\\x1b).") for line in lines)
+    assert any(line.endswith(" and 2 others.") for line in lines)

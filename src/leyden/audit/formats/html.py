@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator
 from html import escape
 from typing import Final
@@ -12,8 +11,10 @@ from typing import Final
 from leyden._version import __version__
 from leyden.audit.explain import references
 from leyden.audit.finding import Finding, Rule, Severity, sorted_findings
+from leyden.audit.formats import html_trend
 from leyden.audit.formats.html_parts import SCRIPT, STYLE
-from leyden.audit.formats.plain import amount, plural, printable, printable_lines, where
+from leyden.audit.formats.html_text import marked, text
+from leyden.audit.formats.plain import amount, plural, printable_lines, where
 from leyden.audit.formats.text import left_out
 from leyden.audit.report import Report, counts
 
@@ -25,25 +26,17 @@ def document(report: Report) -> Iterator[str]:
     shown = sorted_findings(f for f in report.findings if f.accepted is not None or counts(f, report.threshold))
     yield _head(report)
     yield _summary(report)
-    yield _filters(shown)
+    yield _filters(shown, compared=report.comparison is not None)
     yield '<main id="findings">\n'
     for finding in shown:
-        yield _finding(finding, report.rules[finding.rule])
+        yield _finding(finding, report.rules[finding.rule], _is_new(finding, report))
     yield '<p id="none" hidden>No finding passes these filters.</p>\n</main>\n'
+    if report.comparison is not None:
+        yield html_trend.mended(report.comparison)
     yield _artifacts(report)
     yield _rules([report.rules[name] for name in sorted({finding.rule for finding in shown})])
     yield f"<footer>leyden {__version__} audit. The page loads nothing and sends nothing.</footer>\n"
     yield f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
-
-
-def text(value: str) -> str:
-    """Any text, as a page shows it."""
-    return escape(printable(value), quote=True)
-
-
-def marked(value: str) -> str:
-    """The same, with what stands between backticks as code: the texts of rules are Markdown."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(value))
 
 
 def _head(report: Report) -> str:
@@ -88,11 +81,12 @@ def _summary(report: Report) -> str:
         + (warning if blind else "")
         + f'<ul class="tiles">{tiles}</ul>\n'
         + "".join(f"<p>{line}</p>\n" for line in lines)
+        + (html_trend.header(report.comparison) if report.comparison is not None else "")
         + "</header>\n"
     )
 
 
-def _filters(shown: list[Finding]) -> str:
+def _filters(shown: list[Finding], compared: bool) -> str:
     present = {finding.severity.name.lower() for finding in shown}
     boxes = "".join(
         f'<label><input type="checkbox" data-level="{level}" checked> {level}</label>\n'
@@ -105,20 +99,27 @@ def _filters(shown: list[Finding]) -> str:
         'aria-label="Search">\n<select id="rule" aria-label="Rule"><option value="">all rules</option>'
         f"{rules}</select>\n"
         f'{boxes}<label><input type="checkbox" id="accepted"> accepted</label>\n'
-        '<output id="number"></output>\n</nav>\n'
+        + ('<label><input type="checkbox" id="new"> only new</label>\n' if compared else "")
+        + '<output id="number"></output>\n</nav>\n'
     )
 
 
-def _finding(finding: Finding, rule: Rule) -> str:
+def _is_new(finding: Finding, report: Report) -> bool:
+    return report.comparison is not None and finding.accepted is None and report.comparison.is_new(finding)
+
+
+def _finding(finding: Finding, rule: Rule, new: bool) -> str:
     level = finding.severity.name.lower()
     snippet = "\n".join(escape(line) for line in printable_lines(finding.snippet))
     accepted = finding.accepted
+    badge = ' <span class="badge">new</span>' if new else ""
     why = f'<p class="why">Accepted ({accepted.by}): {text(accepted.reason)}</p>\n' if accepted is not None else ""
     return (
-        f'<article class="{level}{" accepted" if accepted is not None else ""}" data-level="{level}" '
+        f'<article class="{level}{" accepted" if accepted is not None else ""}{" new" if new else ""}" '
+        f'data-level="{level}" '
         f'data-rule="{text(finding.rule)}">\n'
         f'<h2><span class="level">{level}</span> <a href="#{text(rule.id)}">{text(rule.id)}</a> '
-        f"{marked(rule.title)}</h2>\n"
+        f"{marked(rule.title)}{badge}</h2>\n"
         f'<p class="place"><code>{text(where(finding.place))}</code></p>\n<p>{marked(finding.message)}</p>\n'
         + (f"<pre>{snippet}</pre>\n" if snippet else "")
         + f'<p class="mend">{marked(finding.mend or rule.mend)}</p>\n{why}</article>\n'

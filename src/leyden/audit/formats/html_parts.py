@@ -29,6 +29,9 @@ article { border: 1px solid var(--line); border-left: 5px solid var(--tone); pad
 details { border-top: 1px solid var(--line); padding: .4rem 0; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .2rem .6rem .2rem 0;
   border-top: 1px solid var(--line); vertical-align: top; } footer { margin: 2rem 0 0; font-size: .85rem; }
+.badge { border: 1px solid var(--tone); border-radius: .6rem; color: var(--tone); font-size: .75rem; padding: 0 .5rem; }
+svg.trend { width: 100%; max-width: 40rem; height: 7rem; margin: .75rem 0; display: block; }
+.trend rect { fill: var(--tone); } .trend .axis { stroke: var(--line); }
 @media print { nav { display: none; } }
 """
 
@@ -38,7 +41,7 @@ SCRIPT: Final = """
   const find = (selector) => [...document.querySelectorAll(selector)];
   const articles = find("#findings article");
   const words = document.getElementById("words"), rule = document.getElementById("rule");
-  const accepted = document.getElementById("accepted");
+  const accepted = document.getElementById("accepted"), fresh = document.getElementById("new");
   const contents = articles.map((article) => article.textContent.toLowerCase());
   const apply = () => {
     const levels = new Set(find("[data-level]:checked").map((box) => box.dataset.level));
@@ -47,6 +50,7 @@ SCRIPT: Final = """
     articles.forEach((article, index) => {
       const show = levels.has(article.dataset.level) && (!rule.value || rule.value === article.dataset.rule)
         && (accepted.checked || !article.classList.contains("accepted"))
+        && (!fresh?.checked || article.classList.contains("new"))
         && wanted.every((word) => contents[index].includes(word));
       article.hidden = !show;
       number += show;

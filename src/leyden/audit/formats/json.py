@@ -8,6 +8,7 @@ from typing import Final
 
 from leyden._version import __version__
 from leyden.audit.finding import Rule
+from leyden.audit.formats import compared
 from leyden.audit.records import to_json
 from leyden.audit.report import Report, exit_code
 from leyden.wire.strict_json import Json
@@ -37,6 +38,8 @@ def document(report: Report) -> Iterator[str]:
         "findings": [to_json(finding) for finding in shown],
         "artifacts": [to_json(artifact) for artifact in report.artifacts],
     }
+    if report.comparison is not None:
+        members["comparison"] = compared.to_json(report.comparison)
     yield dumps(members)
 
 

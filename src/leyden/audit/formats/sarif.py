@@ -62,7 +62,7 @@ def document(report: Report) -> Iterator[str]:
         ],
         "originalUriBaseIds": {ROOT: {"uri": f"file://{_path(report.root).rstrip('/')}/"}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, rules.index(finding.rule), report.root) for finding in shown],
+        "results": [_result(finding, rules.index(finding.rule), report) for finding in shown],
     }
     yield dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -84,7 +84,7 @@ def _rule(rule: Rule) -> Json:
     }
 
 
-def _result(finding: Finding, index: int, root: str) -> Json:
+def _result(finding: Finding, index: int, report: Report) -> Json:
     message = printable(finding.message)
     if finding.mend:
         message += f" {printable(finding.mend)}"
@@ -93,13 +93,16 @@ def _result(finding: Finding, index: int, root: str) -> Json:
         "ruleIndex": index,
         "level": _LEVELS[finding.severity],
         "message": {"text": _no_links(message)},
-        "locations": [_location(finding, root)],
+        "locations": [_location(finding, report.root)],
         "partialFingerprints": {"leyden/v1": finding.fingerprint},
         "rank": 25.0 * finding.severity,
     }
     if finding.accepted is not None:
         kind = "inSource" if finding.accepted.by == "inline" else "external"
         members["suppressions"] = [{"kind": kind, "justification": printable(finding.accepted.reason)}]
+    # What is mended is not listed as absent: code scanning takes every result for one that is there.
+    if report.comparison is not None:
+        members["baselineState"] = "new" if report.comparison.is_new(finding) else "unchanged"
     return members
 
 

@@ -24,10 +24,12 @@ _STYLES: Final[Mapping[Severity, Style]] = {
 _SOURCES: Final = {"inline": "comments in the files", "settings": "the settings", "baseline": "the baseline"}
 
 
-def finding(found: Finding, rule: Rule) -> Iterator[Line]:
-    """One finding: what, where, the snippet, and the way out."""
+def finding(found: Finding, rule: Rule, new: bool = False) -> Iterator[Line]:
+    """One finding: what, where, the snippet, and the way out; ``new`` marks it."""
     severity = found.severity.name.lower()
-    yield [(_STYLES[found.severity], f"{severity:<8} {found.rule}"), ("plain", " "), ("place", where(found.place))]
+    head: Line = [(_STYLES[found.severity], f"{severity:<8} {found.rule}"), ("plain", " ")]
+    mark: Line = [("plain", " (new)")] if new else []
+    yield [*head, ("place", where(found.place)), *mark]
     yield [("plain", f"         {printable(found.message)}")]
     lines = printable_lines(found.snippet)
     for line in lines[:MOST_SNIPPET_LINES]:
@@ -51,6 +53,11 @@ def summary(report: Report) -> Iterator[Line]:
         yield [("plain", f"{plural(len(counted), 'finding')} in {looked}: {numbers}.")]
     if blind:
         yield [("high", f"{plural(blind, 'time')} something could not be looked at, so the audit is not whole.")]
+    if report.comparison is not None:
+        from leyden.audit.formats.compared import in_words  # here, since most audits have nothing to compare with
+
+        for text in in_words(report.comparison):
+            yield [("plain", text)]
     for text in _asides(report):
         yield [("quiet", text)]
     if counted:
@@ -83,7 +90,8 @@ def left_out(report: Report) -> str:
 def document(report: Report) -> Iterator[str]:
     """The same without a terminal: all findings and the summary."""
     for found in report.counted:
-        for line in finding(found, report.rules[found.rule]):
+        new = report.comparison is not None and report.comparison.is_new(found)
+        for line in finding(found, report.rules[found.rule], new):
             yield "".join(text for _, text in line) + "\n"
     for line in summary(report):
         yield "".join(text for _, text in line) + "\n"
