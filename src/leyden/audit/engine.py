@@ -14,7 +14,7 @@ from leyden.audit.fingerprint import Fingerprints, label
 from leyden.audit.look import Job, look, surveyed
 from leyden.audit.rules.engine import OVER_LIMIT
 from leyden.audit.suppress import Suppression, in_settings
-from leyden.audit.walk import Found, Walk, beneath
+from leyden.audit.walk import Found, Walk, among, beneath
 from leyden.redaction import redact_source, redact_text
 
 # A job that is smaller than starting a process (some 80 ms) is done in this one.
@@ -41,6 +41,7 @@ class Orders:
     baseline: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)  # the oldest that the project may run each package with
     advisories: str = ""  # the file of a list of bad releases that was verified, in place of the one that is shipped
+    only: frozenset[str] | None = None  # resolved paths of the files to look at, where not all of them are
     most: int = 100_000  # findings in all; nobody reads so many, and a report holds them
 
 
@@ -76,7 +77,7 @@ def audit(
     holding, wrong = in_settings(orders.suppressions, today)
     yield from map(without_secrets, wrong)
     # The first few, to see whether it is worth a process; the walk goes on from there.
-    found = iter(walk)
+    found = iter(walk) if orders.only is None else among(walk, orders.only)
     first: list[Found | Finding] = []
     size = 0
     for item in found:

@@ -16,7 +16,7 @@ from typing import Final
 from leyden.audit.walk import beneath
 from leyden.errors import SettingsError
 
-LARGEST: Final = 256 << 20  # bytes of an answer: a project can name a file in a few bytes, and say it a million times
+LARGEST: Final = 64 << 20  # bytes of an answer: few bytes of a repository can stand for any number of files
 SECONDS: Final = 60.0
 _ID: Final = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _ALWAYS: Final = (
@@ -42,6 +42,10 @@ class GitError(SettingsError):
     """Git is not there, or has no answer."""
 
 
+class NoAnswerError(GitError):
+    """Git is there, and what it was asked does not work."""
+
+
 def revision(directory: str) -> str:
     """The commit that a directory stands at, or nothing where it is in no repository that git reads."""
     try:
@@ -54,10 +58,13 @@ def commit(directory: str, name: str) -> str:
     """The whole id of a commit; GitError where there is none of that name."""
     if name.startswith("-") or "\0" in name:
         raise GitError(f"{name[:80]!r} is not the name of a commit.")
-    answer = ask(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    try:
+        answer = ask(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except NoAnswerError:
+        answer = b""
     found = _ID.fullmatch(answer.strip())
     if found is None:
-        raise GitError(f"Git gives no commit for {name[:80]!r}.")
+        raise GitError(f"Git knows no commit {name[:80]!r} in {directory}. Of a shallow clone, fetch more first.")
     return found[0].decode("ascii")
 
 
@@ -80,7 +87,7 @@ def ask(directory: str, *arguments: str) -> bytes:
             timer.cancel()
             process.kill()
     if code:
-        raise GitError(f"`git {arguments[0]}` did not work in {directory} (exit code {code}).")
+        raise NoAnswerError(f"`git {arguments[0]}` did not work in {directory} (exit code {code}).")
     return answer
 
 

@@ -47,6 +47,7 @@ class Report:
     threshold: Severity = Severity.LOW
     left_out: tuple[str, ...] = field(default=())
     proposals: tuple[Proposal, ...] = field(default=())  # for the guide alone: making them takes time
+    since: str = ""  # the commit, where only what differs from it was looked at
     comparison: Comparison | None = None  # with the audit before, where that was saved
 
     @property

@@ -61,6 +61,13 @@ class Walk:
             yield from tree.walk(status)
 
 
+def among(items: Iterable[Found | Finding], files: frozenset[str]) -> Iterator[Found | Finding]:
+    """Of what a walk finds, the resolved paths ``files``, and what could not be walked: they may lie there."""
+    for item in items:
+        if item.blind if isinstance(item, Finding) else os.path.realpath(item.path) in files:
+            yield item
+
+
 @final
 @dataclass
 class _Tree:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from leyden.cli.audit_surveys import chosen, survey_arguments
 from leyden.cli.audit_history import look_back
+from leyden.cli.audit_since import only_changed
 from leyden.cli.command import Command
 
 if TYPE_CHECKING:
     from leyden.audit.engine import Orders
-    from leyden.audit.finding import Severity, Source
+    from leyden.audit.finding import Severity, Source, Survey
     from leyden.audit.report import Report
     from leyden.audit.settings import Settings
     from leyden.cli.audit_history import Past
@@ -37,6 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
     add("--baseline", metavar="FILE", type=Path, help="findings in this file do not count")
     add("--write-baseline", metavar="FILE", type=Path, help="write the findings to such a file, and end with 0 or 2")
     add("--save", action="store_true", help="keep the outcome in .leyden/audit, to compare the next audits with")
+    add("--since", metavar="REV", help="look only at files that differ from this commit of git, and at untracked ones")
     add("--exclude", metavar="PATTERN", action="append", default=[], help="leave out names or paths such as 'data/*'")
     add("--all", action="store_true", help="also look at .git, virtual environments and their like")
     add(
@@ -109,6 +111,7 @@ def to_orders(options: Namespace, settings: Settings, advisories: str = "") -> O
         paths=tuple(options.paths) or (".",),
         root=root,
         exclude=(*settings.exclude, *options.exclude),
+        only=only_changed(options),
         everything=options.all,
         trusting=not options.no_suppress,
         digests=options.format == "cyclonedx",
@@ -145,7 +148,9 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, past: Past 
     started, clock = datetime.now(timezone.utc), time.monotonic()
     streaming = options.format == "text" and options.output is None
     progress, show = Progress(), printer(sys.stdout)
-    besides = (*chosen(options, orders.advisories), survey(orders.root, orders.advisories, refused, today()))
+    besides: tuple[Survey, ...] = ()
+    if not options.since:
+        besides = (*chosen(options, orders.advisories), survey(orders.root, orders.advisories, refused, today()))
     bar = Bar(progress)
     findings: list[Finding] = []
     artifacts: list[Artifact] = []
@@ -176,6 +181,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, past: Past 
         seconds=time.monotonic() - clock,
         threshold=threshold,
         left_out=tuple(progress.left_out),
+        since=options.since or "",
     )
     if past is not None:
         report = past.compared(report)

@@ -58,9 +58,11 @@ class Past:
 def look_back(options: Namespace, orders: Orders, threshold: Severity) -> Past | None:
     """The history of this directory; None where there is none and none is wanted.
 
-    With --no-suppress nothing in the project may say that a finding is an old one, so its history counts only for
-    those who keep it.
+    An audit of what changed is like none before it. With --no-suppress nothing in the project may say that a finding
+    is an old one, so its history counts only for those who keep it.
     """
+    if options.since is not None:
+        return None
     if not options.save and (options.no_suppress or not os.path.lexists(f"{FOLDER}/{NAME}")):
         return None
     from leyden.audit.comparison import found

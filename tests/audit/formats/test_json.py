@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -13,7 +14,16 @@ from leyden.audit.formats.json import document
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "docs" / "audit-report.schema.json").read_text())
 
 
-@pytest.mark.parametrize("found", [full(), report(), compared(), report(*full().findings, threshold=Severity.CRITICAL)])
+@pytest.mark.parametrize(
+    "found",
+    [
+        full(),
+        report(),
+        compared(),
+        replace(report(), since="main"),
+        report(*full().findings, threshold=Severity.CRITICAL),
+    ],
+)
 def test_the_report_is_as_its_schema_says(found):
     text = "".join(document(found))
     jsonschema.Draft202012Validator.check_schema(SCHEMA)

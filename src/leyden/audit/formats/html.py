@@ -71,6 +71,8 @@ def _summary(report: Report) -> str:
     ]
     if accepted:
         lines.append(f"{plural(accepted, 'finding')} accepted and not counted.")
+    if report.since:
+        lines.append(f"Only files that changed since <code>{text(report.since)}</code> were looked at.")
     if report.left_out:
         lines.append(f"Left out: {escape(left_out(report), quote=True)}.")
     warning = (

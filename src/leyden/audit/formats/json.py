@@ -38,6 +38,8 @@ def document(report: Report) -> Iterator[str]:
         "findings": [to_json(finding) for finding in shown],
         "artifacts": [to_json(artifact) for artifact in report.artifacts],
     }
+    if report.since:
+        members["since"] = report.since
     if report.comparison is not None:
         members["comparison"] = compared.to_json(report.comparison)
     yield dumps(members)

@@ -74,6 +74,8 @@ def _asides(report: Report) -> Iterator[str]:
     if below:
         threshold = report.threshold.name.lower()
         yield f"Below the severity {threshold} and not counted: {below:,} (--severity info shows them)."
+    if report.since:
+        yield f"Only files that changed since {printable(report.since)} were looked at."
     if report.left_out:
         yield f"Left out: {left_out(report)} (--all and no exclude look at them too)."
 
