@@ -40,7 +40,7 @@ def compared() -> Report:
     found, scope = full(), Scope((".",), Severity.LOW)
     gone = replace(BAD.at(Place(HOSTILE), ""), fingerprint=f"{99:032x}:1")
     before = replace(found, findings=(*found.findings[:2], gone), started=found.started - timedelta(days=2))
-    entries = [history.entry(one, scope, "") for one in (full(), before)]
+    entries = [history.entry(one, scope, "", found.started.date()) for one in (full(), before)]
     return replace(found, comparison=compare(found, entries, scope))
 
 

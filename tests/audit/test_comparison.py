@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tests.audit.marks import BAD, MILD
 from tests.audit.reports import full, report
@@ -21,7 +21,7 @@ def finding(number: int, path: str = "a.py", rule=BAD) -> Finding:
 
 
 def saved(*reports: Report) -> list[history.Entry]:
-    return history.loads(history.dumps([history.entry(one, SCOPE, "") for one in reports]), "h")
+    return history.loads(history.dumps([history.entry(one, SCOPE, "", date(2026, 11, 20)) for one in reports]), "h")
 
 
 def accepted(found: Finding) -> Finding:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import jsonschema
@@ -18,11 +18,12 @@ from leyden.errors import SettingsError
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "audit-history.schema.json").read_text())
 WHOLE = Scope((".",), Severity.LOW, ("data/*",), ("all",))
 PART = replace(WHOLE, paths=(HOSTILE,))
+DAY = date(2026, 11, 20)
 START = datetime(2026, 11, 22, 10, 30, tzinfo=timezone.utc)
 
 
 def entry(scope: Scope = WHOLE, day: int = 0) -> history.Entry:
-    return history.entry(replace(full(), started=START + timedelta(days=day)), scope, "a1" * 20)
+    return history.entry(replace(full(), started=START + timedelta(days=day)), scope, "a1" * 20, DAY)
 
 
 def test_an_entry_comes_back_as_it_was_written():
@@ -33,7 +34,7 @@ def test_an_entry_comes_back_as_it_was_written():
 
 def test_it_keeps_what_counts_without_what_files_say():
     kept = entry()
-    assert kept.leyden == __version__
+    assert (kept.leyden, kept.advisories) == (__version__, "2026-11-20")
     assert kept.counts == {Severity.HIGH: 2, Severity.MEDIUM: 1, Severity.LOW: 1}
     assert kept.complete is False
     assert kept.findings is not None
@@ -79,7 +80,7 @@ def test_findings_go_where_the_file_would_be_too_large(monkeypatch):
 def test_more_findings_than_it_keeps_are_an_error_with_the_way_out():
     many = report(*full().findings[:1] * (history.MOST_FINDINGS + 1))
     with pytest.raises(SettingsError, match="over 20,000 findings.*--severity"):
-        history.entry(many, WHOLE, "")
+        history.entry(many, WHOLE, "", DAY)
 
 
 def changed(**members: object) -> bytes:
@@ -108,6 +109,7 @@ def known(**members: object) -> bytes:
         changed(time="2026-11-22T10:30:00"),
         changed(time="0001-01-01T00:00:00+23:59"),
         changed(revision="--output=x"),
+        changed(advisories="new"),
         changed(files=-1),
         changed(files=True),
         changed(files=1.5),
@@ -130,7 +132,7 @@ def known(**members: object) -> bytes:
         changed() * (history.MOST_ENTRIES + 1),
         b" " * (history.LARGEST + 1),
     ],
-    ids=range(34),
+    ids=range(35),
 )
 def test_anything_else_is_an_error_with_the_way_out(content):
     with pytest.raises(SettingsError, match="The history h was damaged.* Move it away; the next audit with --save"):

@@ -25,7 +25,7 @@ def project(tmp_path, monkeypatch):
 
 
 def audit(*options: str, capsys) -> str:
-    main(["audit", *options])
+    main(["audit", "--no-environment", *options])
     return capsys.readouterr().out
 
 
@@ -36,7 +36,7 @@ def saved() -> list:
 def test_an_audit_is_kept_only_where_that_is_wanted(capsys):
     audit(capsys=capsys)
     assert not Path(".leyden").exists()
-    assert main(["audit", "--save"]) == 1
+    assert main(["audit", "--no-environment", "--save"]) == 1
     assert capsys.readouterr().err == "Saved in .leyden/audit/history.jsonl.\n"
     (entry,) = saved()
     assert [(one.rule, one.path) for one in entry.findings] == [("LEY201", "a.py")]
@@ -86,7 +86,8 @@ def test_its_own_history_is_nothing_that_an_audit_finds(capsys):
 
 
 @pytest.mark.parametrize(
-    "options", [["a.py"], ["--severity", "high"], ["--exclude", "b*"], ["--all"], ["--no-suppress", "--save"]]
+    "options",
+    [["."], ["a.py"], ["--severity", "high"], ["--exclude", "b*"], ["--all"], ["--deep"], ["--no-suppress", "--save"]],
 )
 def test_only_audits_of_the_same_scope_are_compared(capsys, options):
     audit("--save", capsys=capsys)
@@ -112,7 +113,7 @@ def test_a_damaged_history_is_an_error_with_the_way_out_and_stays(capsys):
     audit("--save", capsys=capsys)
     HISTORY.write_text("{}\n")
     for options in ([], ["--save"]):
-        assert main(["audit", *options]) == 2
+        assert main(["audit", "--no-environment", *options]) == 2
         assert "was damaged" in capsys.readouterr().err
     assert HISTORY.read_text() == "{}\n"
 
@@ -121,7 +122,7 @@ def test_a_history_that_leads_elsewhere_is_not_followed(project, capsys):
     outside = project.parent / f"{project.name}-outside"
     (outside / "audit").mkdir(parents=True)
     (project / ".leyden").symlink_to(outside)
-    assert main(["audit", "--save"]) == 2
+    assert main(["audit", "--no-environment", "--save"]) == 2
     assert "is a link" in capsys.readouterr().err
     assert list((outside / "audit").iterdir()) == []
 
@@ -134,7 +135,8 @@ def test_a_history_that_is_a_pipe_is_not_waited_for(capsys):
 
 
 def test_two_audits_at_once_lose_no_entry(project):
-    code = "import sys; from leyden.cli.main import main; sys.exit(main(['audit', '--save', '--jobs', '0']))"
+    options = ["audit", "--no-environment", "--save", "--jobs", "0"]
+    code = f"import sys; from leyden.cli.main import main; sys.exit(main({options}))"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     running = [
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL) for _ in range(4)

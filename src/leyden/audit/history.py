@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Final, final
 
 from leyden._version import __version__
@@ -60,6 +60,7 @@ class Entry:
 
     time: datetime
     leyden: str  # the version
+    advisories: str  # the day of the list of bad releases that it knew
     revision: str  # of git, or nothing
     scope: Scope
     files: int
@@ -74,7 +75,7 @@ def scope_paths(paths: Iterable[str], root: str) -> tuple[str, ...]:
     return tuple(sorted({label(path, root) for path in paths}))
 
 
-def entry(report: Report, scope: Scope, revision: str) -> Entry:
+def entry(report: Report, scope: Scope, revision: str, advisories: date) -> Entry:
     """What the history keeps of a report; SettingsError where that is too much."""
     counted = report.counted
     accepted = frozenset(finding.fingerprint for finding in report.findings if finding.accepted is not None)
@@ -86,6 +87,7 @@ def entry(report: Report, scope: Scope, revision: str) -> Entry:
     return Entry(
         time=report.started,
         leyden=__version__,
+        advisories=advisories.isoformat(),
         revision=revision,
         scope=scope,
         files=report.files,
@@ -151,6 +153,7 @@ def _line(one: Entry) -> bytes:
         "version": VERSION,
         "time": one.time.isoformat(),
         "leyden": one.leyden,
+        "advisories": one.advisories,
         "revision": one.revision,
         "scope": {
             "paths": [*one.scope.paths],
@@ -177,6 +180,7 @@ def _entry(members: Json) -> Entry:
             "version": 1,
             "time": str(time),
             "leyden": str(version),
+            "advisories": str(advisories),
             "revision": str(revision),
             "scope": {"paths": paths, "severity": severity, "exclude": exclude, "options": options, **more},
             "files": int(files),
@@ -186,7 +190,7 @@ def _entry(members: Json) -> Entry:
         } if not more and _REVISION.fullmatch(revision):
             scope = Scope(_texts(paths), _severity(severity), _texts(exclude), _texts(options))
             numbers = {_severity(name): _number(number) for name, number in counts.items()}
-            known = Entry(_time(time), version, revision, scope, _number(files), complete, numbers)
+            known = Entry(_time(time), version, _day(advisories), revision, scope, _number(files), complete, numbers)
         case _:
             raise ValueError("it is no entry")
     match rest:
@@ -233,6 +237,10 @@ def _time(text: str) -> datetime:
         return time.astimezone(timezone.utc)
     except OverflowError:
         raise ValueError("its time is none") from None
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
 
 
 def _texts(value: Json) -> tuple[str, ...]:

@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from leyden.cli.audit_surveys import chosen, survey_arguments
 from leyden.cli.audit_history import look_back
 from leyden.cli.audit_since import only_changed
+from leyden.cli.audit_surveys import chosen, survey_arguments
 from leyden.cli.command import Command
 
 if TYPE_CHECKING:
     from leyden.audit.engine import Orders
-    from leyden.audit.finding import Severity, Source, Survey
+    from leyden.audit.finding import Severity, Source
     from leyden.audit.report import Report
     from leyden.audit.settings import Settings
     from leyden.cli.audit_history import Past
@@ -148,9 +148,7 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, past: Past 
     started, clock = datetime.now(timezone.utc), time.monotonic()
     streaming = options.format == "text" and options.output is None
     progress, show = Progress(), printer(sys.stdout)
-    besides: tuple[Survey, ...] = ()
-    if not options.since:
-        besides = (*chosen(options, orders.advisories), survey(orders.root, orders.advisories, refused, today()))
+    besides = (*chosen(options, orders.advisories), survey(orders.root, orders.advisories, refused, today()))
     bar = Bar(progress)
     findings: list[Finding] = []
     artifacts: list[Artifact] = []

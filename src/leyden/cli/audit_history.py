@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
+from leyden.cli.audit_surveys import files_alone
+
 if TYPE_CHECKING:
     from leyden.audit.engine import Orders
     from leyden.audit.finding import Finding, Severity
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER: Final = ".leyden/audit"  # below the directory that the audit runs in
 NAME: Final = "history.jsonl"
 # Options that change what is looked at or what counts, beside paths, severity and patterns.
-_OPTIONS: Final = ("all", "no_suppress")
+_OPTIONS: Final = ("all", "no_suppress", "no_environment", "deep", "runs", "host", "online")
 
 
 @final
@@ -30,6 +32,7 @@ class Past:
     scope: Scope
     entries: tuple[Entry, ...]
     found: frozenset[str] | None  # fingerprints of all that the last one found, if there was one like it
+    advisories: str  # as in Orders
 
     def is_new(self, finding: Finding) -> bool:
         return self.found is not None and finding.fingerprint not in self.found
@@ -43,10 +46,11 @@ class Past:
     def save(self, report: Report) -> None:
         """Add the report to the history; what another process has added meanwhile stays."""
         from leyden.audit import history
+        from leyden.audit.advisories.listed import listed
         from leyden.audit.git import revision
         from leyden.security.paths import alone, beneath, private_directory, replacing, write_all
 
-        entry = history.entry(report, self.scope, revision(self.root))
+        entry = history.entry(report, self.scope, revision(self.root), listed(self.advisories).date)
         path = private_directory(beneath(Path(self.root), FOLDER)) / NAME
         with alone(path.parent):
             entries = [*_read(Path(self.root)), entry]
@@ -68,10 +72,13 @@ def look_back(options: Namespace, orders: Orders, threshold: Severity) -> Past |
     from leyden.audit.comparison import found
     from leyden.audit.history import Scope, scope_paths
 
-    names = tuple(name.replace("_", "-") for name in _OPTIONS if vars(options)[name])
-    scope = Scope(scope_paths(orders.paths, orders.root), threshold, tuple(sorted(orders.exclude)), names)
+    names = [name.replace("_", "-") for name in _OPTIONS if vars(options)[name]]
+    names += ["files-alone"] if files_alone(options) else []
+    names += [f"environment={os.path.realpath(options.environment)}"] if options.environment else []
+    exclude = tuple(sorted(orders.exclude))
+    scope = Scope(scope_paths(orders.paths, orders.root), threshold, exclude, tuple(sorted(names)))
     entries = tuple(_read(Path(orders.root)))
-    return Past(orders.root, scope, entries, found(entries, scope))
+    return Past(orders.root, scope, entries, found(entries, scope), orders.advisories)
 
 
 def _read(root: Path) -> list[Entry]:

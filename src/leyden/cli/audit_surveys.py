@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def survey_arguments(parser: ArgumentParser) -> None:
-    text = "Without PATH, the packages and the runs of the project are looked at as well."
+    text = "Without PATH and --since, the packages and the runs of the project are looked at as well."
     group = parser.add_argument_group("besides files", text)
     named = (
         "the virtual environment, or directory of packages, to look at (default: the project's own, or the active one)"
@@ -30,6 +30,11 @@ def survey_arguments(parser: ArgumentParser) -> None:
     machine = "look at this machine too: who reaches its training processes, and who reads keys, tokens and models"
     group.add_argument("--host", action="store_true", help=machine)
     group.add_argument("--online", action="store_true", help=online)
+
+
+def files_alone(options: Namespace) -> bool:
+    """Whether files were named, and nothing besides is looked at by itself."""
+    return bool(options.paths or options.since)
 
 
 def chosen(options: Namespace, advisories: str = "") -> Iterator[Survey]:
@@ -46,7 +51,7 @@ def chosen(options: Namespace, advisories: str = "") -> Iterator[Survey]:
         online=options.online,
         advisories=advisories,
     )
-    if options.runs or not options.paths:
+    if options.runs or not files_alone(options):
         from leyden.cli import audit_runs
 
         yield audit_runs.survey(paths, options.deep)
@@ -63,7 +68,7 @@ def host(paths: Sequence[str]) -> Host:
 
 def environment(options: Namespace) -> Environment | None:
     """The environment to look at; SettingsError where the one that was named is none."""
-    if options.no_environment or (options.paths and options.environment is None):
+    if options.no_environment or (files_alone(options) and options.environment is None):
         return None
     from leyden.audit.environment import places
 
