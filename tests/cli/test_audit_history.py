@@ -152,3 +152,8 @@ def test_what_fix_mends_is_saved_as_mended(project, capsys):
     assert "LEY501" in {one.rule for one in saved()[-1].findings}
     audit("--save", "--fix", "--yes", capsys=capsys)
     assert "LEY501" not in {one.rule for one in saved()[-1].findings}
+
+
+def test_an_old_finding_counts_as_a_new_one_does(capsys):
+    for _ in range(2):
+        assert main(["audit", "--no-environment", "--save"]) == 1

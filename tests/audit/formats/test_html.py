@@ -120,3 +120,4 @@ def test_the_trend_is_drawn_with_a_bar_for_each_audit(trend, page):
 def test_what_is_mended_is_listed(trend):
     assert "Mended (1)" in trend.contents["h2"]
     assert any("LEY901" in text for text in trend.contents["li"])
+    assert not any("Mended:" in text for text in trend.contents["p"])  # once is enough

@@ -27,14 +27,16 @@ def in_words(comparison: Comparison) -> Iterator[str]:
     yield f"{', '.join(parts)} since {comparison.since:%Y-%m-%d %H:%M} UTC{version}."
     totals = " → ".join(f"{point.total:,}" for point in comparison.trend[-MOST_POINTS:])
     yield f"Findings over the last audits: {totals}."
-    if comparison.mended:
-        yield f"Mended: {named(comparison.mended)}."
 
 
-def named(known: tuple[Known, ...]) -> str:
-    """The first few by rule and file, and the number of the others."""
+def mended_in_words(comparison: Comparison) -> str:
+    """The first few by rule and file, and the number of the others; nothing where nothing is mended."""
+    known = comparison.mended
+    if not known:
+        return ""
     names = ", ".join(f"{one.rule} {printable(one.path)}" for one in known[:MOST_NAMES])
-    return names + (f" and {plural(len(known) - MOST_NAMES, 'other')}" if len(known) > MOST_NAMES else "")
+    rest = f" and {plural(len(known) - MOST_NAMES, 'other')}" if len(known) > MOST_NAMES else ""
+    return f"Mended: {names}{rest}."
 
 
 def to_json(comparison: Comparison) -> Json:

@@ -54,9 +54,10 @@ def summary(report: Report) -> Iterator[Line]:
     if blind:
         yield [("high", f"{plural(blind, 'time')} something could not be looked at, so the audit is not whole.")]
     if report.comparison is not None:
-        from leyden.audit.formats.compared import in_words  # here, since most audits have nothing to compare with
+        # Imported here, since most audits have nothing to compare with.
+        from leyden.audit.formats.compared import in_words, mended_in_words
 
-        for text in in_words(report.comparison):
+        for text in filter(None, (*in_words(report.comparison), mended_in_words(report.comparison))):
             yield [("plain", text)]
     for text in _asides(report):
         yield [("quiet", text)]
