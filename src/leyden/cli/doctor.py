@@ -113,7 +113,7 @@ def show(lines: Sequence[Line], findings: Sequence[Finding]) -> None:
         Status.PROBLEM: "high",
         Status.UNKNOWN: "low",
     }
-    put = printer()
+    put = printer(sys.stdout)
     for line in lines:
         value = printable(redact_text(line.value))
         put([[(styles[line.status], f"{line.status.value:<8}"), ("plain", f" {line.section}: {line.name}: {value}")]])

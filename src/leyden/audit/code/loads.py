@@ -44,7 +44,8 @@ def torch_by_default(versions: Versions) -> Iterator[Hit]:
         case None:
             yield Hit(rules.TORCH_BY_DEFAULT, "Without `weights_only`, torch before 2.6 runs whatever the file names.")
         case False:
-            return
+            text = f"torch {versions.of('torch')} and later read data alone, unless the environment says otherwise."
+            yield Hit(rules.TORCH_BY_DEFAULT, text, Severity.INFO)
 
 
 def unpickles(call: Call) -> Iterator[Hit]:
@@ -109,6 +110,9 @@ def _yaml_by_default(versions: Versions) -> Iterator[Hit]:
     elif versions.before("6", "pyyaml"):
         text = f"PyYAML {versions.of('pyyaml')}, which the project may run with, makes objects that the file names."
         yield Hit(rules.YAML, text, Severity.HIGH if versions.before("5.1", "pyyaml") else _full(versions))
+    else:
+        text = f"PyYAML {versions.of('pyyaml')} and later fail without a `Loader`."
+        yield Hit(rules.YAML, text, Severity.INFO)
 
 
 def _full(versions: Versions) -> Severity:

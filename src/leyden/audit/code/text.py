@@ -53,6 +53,11 @@ class UnparsedError(Exception):
     """Code that no parser of this Python takes; the message says where and why."""
 
 
+def anything(source: bytes) -> bool:
+    """That any text is worth parsing."""
+    return True
+
+
 def parsed(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
     """The code in a file, if ``worth`` says that its text is worth parsing; UnparsedError or LimitError where it
     cannot be looked at."""

@@ -68,6 +68,11 @@ def _by_default(versions: Versions) -> Iterator[Hit]:
         yield Hit(rules.BY_DEFAULT, text)
     elif torch is not False or not lightning:
         yield Hit(rules.BY_DEFAULT, "Without `weights_only`, Lightning up to 2.6.0 runs whatever the checkpoint names.")
+    else:
+        text = (
+            f"Lightning {lightning} and torch {versions.of('torch')} read data alone here, unless the environment says "
+        )
+        yield Hit(rules.BY_DEFAULT, text + "otherwise.", Severity.INFO)
 
 
 def _source(source: Value, checked: bool) -> Iterator[Hit]:

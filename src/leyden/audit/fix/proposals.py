@@ -67,11 +67,11 @@ def _of_file(path: str, wanted: list[Finding], facts: Facts, limits: Limits) -> 
     if isinstance(source, Leave):
         return
     try:
-        program = Program(path, source, limits)
+        program = Program(path, source, limits, facts)
     except UnfitError:  # the finding is still told, with the rule's own words
         return
     by_rule: dict[str, list[Mended]] = {}
-    for one in program.mended(wanted, facts):
+    for one in program.mended(wanted):
         by_rule.setdefault(one.finding.rule, []).append(one)
     for same in by_rule.values():
         yield from _together(path, source, program, same)

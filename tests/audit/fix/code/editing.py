@@ -14,13 +14,14 @@ def bytes_of(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def found(text: str | bytes, name: str = "train.py"):
-    return list(findings(File(Place(name), memoryview(bytes_of(text)), Budget())))
+def found(text: str | bytes, facts: Facts = NEW):
+    file = File(Place("train.py"), memoryview(bytes_of(text)), Budget(), versions=facts.versions)
+    return list(findings(file))
 
 
 def mended(text: str | bytes, facts: Facts = NEW) -> tuple[Program, list[Mended]]:
-    program = Program("train.py", bytes_of(text), Limits())
-    return program, list(program.mended(found(text), facts))
+    program = Program("train.py", bytes_of(text), Limits(), facts)
+    return program, list(program.mended(found(text, facts)))
 
 
 def edited(text: str | bytes) -> bytes:

@@ -80,4 +80,4 @@ def test_both_names_of_lightning_have_to_be_new_enough():
 
 def test_a_finding_that_is_not_asked_for_is_left():
     program, _ = mended(LOAD)
-    assert list(program.mended([], NEW)) == []
+    assert list(program.mended([])) == []

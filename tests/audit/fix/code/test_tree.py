@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.audit.fix.code.editing import edited, mended
+from tests.audit.fix.code.editing import NEW, edited, mended
 
 from leyden.audit.finding import Limits
 from leyden.audit.fix.code.edits import UnfitError
@@ -116,7 +116,7 @@ def test_no_comment_goes_away_with_an_argument(call):
 )
 def test_a_program_that_cannot_be_edited_is_left_with_the_reason(source, reason):
     def edit():
-        program = Program("train.py", source, Limits())
+        program = Program("train.py", source, Limits(), NEW)
         return program.edited(mended(source)[1])
 
     with pytest.raises(UnfitError, match=reason):

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from leyden.audit.code.inspection import findings, inspect
+from leyden.audit.code.inspection import MEMBERS, findings, inspect
 from leyden.audit.code.program import Call
 from leyden.audit.code.resolve import Resolver
 from leyden.audit.code.scopes import scoped
-from leyden.audit.code.text import UnparsedError, parsed
+from leyden.audit.code.text import Unit, UnparsedError, anything, parsed
+from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Budget, File, Finding, LimitError, Limits, Place, shortened
 from leyden.audit.fix.code.edits import Append, Begin, Drop, Edit, Rename, Replace, UnfitError, text_of
 from leyden.audit.fix.code.facts import Facts
@@ -39,11 +40,11 @@ class Mended:
 class Program:
     """A program as it was audited. UnfitError where it is none, or is not what it was."""
 
-    def __init__(self, path: str, source: bytes, limits: Limits) -> None:
-        self._path, self._source, self._limits = path, source, limits
-        self._file = File(Place(path), memoryview(source), Budget(limits))
+    def __init__(self, path: str, source: bytes, limits: Limits, facts: Facts) -> None:
+        self._path, self._source, self._limits, self._facts = path, source, limits, facts
+        self._file = self._as_file(source)
         try:
-            self._unit = parsed(self._file)
+            self._unit = _unit(self._file)
         except (UnparsedError, LimitError) as error:
             raise UnfitError(str(error)) from None
         if _depth(self._unit.tree) > _DEEPEST:
@@ -52,13 +53,13 @@ class Program:
         self._tree: Tree | None = None
         self._known: Counter[tuple[str, str]] | None = None
 
-    def mended(self, wanted: Iterable[Finding], facts: Facts) -> Iterator[Mended]:
+    def mended(self, wanted: Iterable[Finding]) -> Iterator[Mended]:
         """What can be done about each finding, those of ``wanted`` that are there and have an edit."""
         places = {(one.rule, one.place.line, one.place.column): one for one in wanted}
-        used = scoped(self._unit.tree, "package", self._file.budget)
+        used = scoped(self._unit.tree, "package", self._file.budget, MEMBERS)
         scopes = {id(one.node): one.scope for one in used}
         resolver = Resolver()
-        for node, hit in inspect(used):
+        for node, hit in inspect(used, Versions(self._facts.versions)):
             place = self._unit.place_of(node)
             finding = places.get((hit.rule.id, place.line, place.column))
             if finding is None or not isinstance(node, ast.Call) or hit.rule.id not in TREATMENTS:
@@ -70,7 +71,7 @@ class Program:
             treatment = TREATMENTS[hit.rule.id]
             edits = tuple(treatment.edits(call))
             if edits:
-                proven = treatment.proof is not None and treatment.proof(call, self._unit.tree.body, facts)
+                proven = treatment.proof is not None and treatment.proof(call, self._unit.tree.body, self._facts)
                 text = ", ".join(text_of(edit, self._text) for edit in edits)
                 yield Mended(finding, shortened(hit.message), edits, text, proven)
 
@@ -89,7 +90,7 @@ class Program:
 
     def _check(self, after: bytes, gone: Sequence[Mended], edits: Sequence[Edit]) -> None:
         try:
-            changed = parsed(File(Place(self._path), memoryview(after), Budget(self._limits)))
+            changed = _unit(self._as_file(after))
         except (UnparsedError, LimitError) as error:
             raise UnfitError(f"the result is no program: {error}") from None
         if not _same(self._unit.tree, changed.tree, edits):
@@ -103,8 +104,16 @@ class Program:
 
     def _found(self, source: bytes) -> Counter[tuple[str, str]]:
         """What the audit says, without the places, which move."""
-        file = File(Place(self._path), memoryview(source), Budget(self._limits))
-        return Counter((finding.rule, finding.message) for finding in findings(file))
+        return Counter((finding.rule, finding.message) for finding in findings(self._as_file(source)))
+
+    def _as_file(self, source: bytes) -> File:
+        return File(Place(self._path), memoryview(source), Budget(self._limits), versions=self._facts.versions)
+
+
+def _unit(file: File) -> Unit:
+    unit = parsed(file, anything)
+    assert unit is not None
+    return unit
 
 
 def _depth(tree: ast.AST) -> int:

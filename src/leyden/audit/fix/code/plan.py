@@ -57,8 +57,8 @@ def _step(path: str, findings: list[Finding], facts: Facts, limits: Limits) -> S
     if isinstance(source, Leave):
         return source
     try:
-        program = Program(path, source, limits)
-        proven = [one for one in program.mended(findings, facts) if one.proven]
+        program = Program(path, source, limits, facts)
+        proven = [one for one in program.mended(findings) if one.proven]
         return _rewrite(path, source, program, proven) if proven else None
     except UnfitError as error:
         return Leave(path, str(error))
