@@ -108,6 +108,15 @@ def test_a_port_is_mlflows_where_the_service_is():
     assert quiet(text.format("flask run"), "compose.yaml") == []
 
 
+def test_a_unit_of_systemd_sets_variables():
+    assert rules('[Service]\nEnvironment="PL_TRAINER_DEVICES=8"\nExecStart=/usr/bin/train\n', "a.service") == ["LEY322"]
+
+
+def test_the_values_of_a_chart_name_an_image():
+    assert rules("image: {repository: a/b, tag: latest}\n", "values.yaml") == ["LEY336"]
+    assert rules("image: {repository: a/b, tag: 1.2.3}\ntag: latest\n", "values.yaml") == []
+
+
 def test_sharing_memory_is_a_note_and_sharing_processes_is_not():
     assert [finding.severity for finding in found("docker run --ipc=host --pid=host x@sha256:0", "a.sh")] == [
         Severity.INFO,

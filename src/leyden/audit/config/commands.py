@@ -103,9 +103,12 @@ def _engine(text: str, first: int) -> Iterator[Hit]:
 
 def _assignments(text: str, first: int, setting: Setting) -> Iterator[Hit]:
     for found in _ASSIGNED.finditer(text):
-        value = found["value"]
+        name, value = found["name"], found["value"]
         value = value[1:-1] if value[:1] in ("'", '"') and len(value) > 1 else value
-        yield from variable(found["name"], value, _line(text, first, found.start()), secrets=setting.secrets)
+        inner = _ASSIGNED.match(value)  # Environment="NAME=value" of systemd, --export=ALL,NAME=value of SLURM
+        if inner is not None:
+            name, value = inner["name"], inner["value"]
+        yield from variable(name, value, _line(text, first, found.start()), secrets=setting.secrets)
 
 
 def _given(text: str, first: int, setting: Setting) -> Iterator[Hit]:

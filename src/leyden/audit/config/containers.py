@@ -14,6 +14,7 @@ from leyden.audit.config.nodes import Mapping, Scalar, Sequence, target, texts
 from leyden.audit.config.pairs import Check, Pair
 from leyden.audit.finding import Severity
 from leyden.audit.rules import config_containers as rules
+from leyden.audit.rules.config_commands import NO_LOGIN
 
 _MIGHTY: Final = frozenset(("ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"))
 _SOCKET: Final = re.compile(r".*/(?:docker|containerd|podman|crio)\.sock")
@@ -26,6 +27,7 @@ _KEYS: Final = re.compile(
 # TensorBoard, Jupyter, Ray with its dashboard, Gradio, Streamlit, Aim, Visdom.
 _DASHBOARDS: Final = frozenset(("6006", "8888", "8889", "8265", "10001", "7860", "8501", "43800", "8097"))
 _MLFLOW: Final = "5000"  # which many others use as well
+_JUPYTER: Final = (("ServerApp",), ("NotebookApp",), ("IdentityProvider",))
 _PORT: Final = re.compile(r"(?:0\.0\.0\.0:)?(?:(?P<host>\d{1,5}):)(?P<inner>\d{1,5})(?:/tcp)?")
 
 
@@ -133,6 +135,12 @@ def published(text: str, line: int, told: str) -> Iterator[Hit]:
         yield Hit(rules.PORTS, f"`{text[:60]}` opens the port on all interfaces.", line)
 
 
+def empty_token(pair: Pair) -> Iterator[Hit]:
+    """Of Jupyter's own settings."""
+    if isinstance(pair.value, Scalar) and not pair.text and pair.path[-1:] in _JUPYTER and pair.value.plain is False:
+        yield pair.hit(NO_LOGIN, "With an empty token the notebook lets in everybody.")
+
+
 KEYS: Final[AnyMapping[str, Check]] = {
     "privileged": privileged,
     "cap_add": capabilities,
@@ -147,4 +155,6 @@ KEYS: Final[AnyMapping[str, Check]] = {
     "ports": ports,
     "image": images.image_of,
     "container": images.image_of,
+    "tag": images.tag_of,
+    "token": empty_token,
 }

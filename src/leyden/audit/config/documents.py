@@ -10,6 +10,7 @@ from leyden.audit.config.building import Parsed
 from leyden.audit.config.from_json import parse_json
 from leyden.audit.config.from_toml import parse_toml
 from leyden.audit.config.from_yaml import parse_yaml
+from leyden.audit.config.shapes import suffix
 from leyden.audit.finding import Budget, File, LimitError
 
 LARGEST: Final = 8 << 20  # bytes; what is longer is data
@@ -31,10 +32,6 @@ _MARKS: Final = (
 )
 
 
-# Files of these names are YAML without saying so.
-_NAMES: Final = frozenset(("mlproject", ".condarc"))
-
-
 def parsed(file: File) -> Parsed:
     """What a file with one of the suffixes in ``PARSERS`` holds; LimitError where it costs too much."""
     return parse(file.name, decoded(file.data), file.budget)
@@ -43,12 +40,6 @@ def parsed(file: File) -> Parsed:
 def parse(name: str, text: str, budget: Budget) -> Parsed:
     """What the text of a file holds whose name ``suffix`` knows."""
     return PARSERS[suffix(name)](text, budget)
-
-
-def suffix(name: str) -> str:
-    """The suffix by which ``PARSERS`` knows a name in lower case, or an empty text."""
-    found = ".yaml" if name in _NAMES else f".{name.rpartition('.')[2]}"
-    return found if found in PARSERS else ""
 
 
 def decoded(data: memoryview) -> str:

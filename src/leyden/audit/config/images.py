@@ -48,3 +48,11 @@ def image_of(pair: Pair) -> Iterator[Hit]:
         value = inner if isinstance(inner, Scalar) else value
     if isinstance(value, Scalar):
         yield from image(value.text, value.line, value.column)
+
+
+def tag_of(pair: Pair) -> Iterator[Hit]:
+    """``tag`` beside ``repository``, as the values of Helm have it."""
+    repository = pair.owner.text("repository")
+    if repository and _MOVING.fullmatch(pair.text):
+        text = f"The tag `{pair.text[:60]}` of `{repository[:100]}` moves to each new version."
+        yield pair.hit(UNPINNED, text)

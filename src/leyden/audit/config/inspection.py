@@ -12,12 +12,13 @@ from leyden.audit.code.secrets import TELLING as SECRETS
 from leyden.audit.config import commands, containers, pipelines, scripts, values, variables
 from leyden.audit.config.building import Parsed
 from leyden.audit.config.commands import Setting
-from leyden.audit.config.documents import LARGEST, decoded, parse, suffix
+from leyden.audit.config.documents import LARGEST, decoded, parse
 from leyden.audit.config.hits import Hit
-from leyden.audit.config.kinds import Kind, Shape, kind
+from leyden.audit.config.kinds import Kind, kind
 from leyden.audit.config.nodes import Mapping, Node, Scalar, target, texts, walk
 from leyden.audit.config.pairs import Check, Pair
 from leyden.audit.config.secrets import token
+from leyden.audit.config.shapes import Shape, suffix
 from leyden.audit.finding import Budget, File, Finding, Rule
 from leyden.audit.rules import config_values as rules
 
@@ -46,12 +47,15 @@ _TROUBLES: Final[AnyMapping[str, Rule]] = {
     "malformed": rules.UNPARSED,
 }
 _STRONG: Final = (
-    rb"_target_|class_path|trust_remote_code|weights_only|auto_map|attn_implementation|python/(?:object|name)"
+    rb"_target_|class_path|eval:|trust_remote_code|weights_only|auto_map|attn_implementation"
+    rb"|python/(?:object|name|module)"
 )
 _LARGEST_JSON: Final = 512 << 10  # bytes; vocabularies and annotations are longer, what people write is not
 # A document without any of these has nothing to find.
 _TELLING: Final = re.compile(
-    _STRONG + rb"|" + "|".join((variables.TELLING, SECRETS, r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@")).encode()
+    _STRONG
+    + rb"|"
+    + "|".join((variables.TELLING, SECRETS, r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@", "verify", "insecure")).encode()
 )
 _NAMES: Final = "|".join(map(re.escape, sorted((*KEYS, *_SCRIPTS, *_WORDS, *_VARIABLES))))
 _TELLING_YAML: Final = re.compile(rf"!!|!<|![a-z]+/|\*\w|\b(?:{_NAMES})\b|{commands.TELLING}".encode())
@@ -148,6 +152,7 @@ def _pair(pair: Pair, budget: Budget) -> Iterator[Hit]:
         yield from check(pair)
     if isinstance(pair.value, Scalar):
         yield from pipelines.all_secrets(pair)
+        yield from values.evaluated(pair)
         yield from variables.variable(name, pair.text, pair.value.line, pair.value.column)
     if name in _VARIABLES:
         for item in texts(pair.value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.config.kinds import shape
+from leyden.audit.config.shapes import shape
 from leyden.audit.finding import File, Record, Source
 from leyden.audit.rules.config_commands import COMMANDS
 from leyden.audit.rules.config_containers import CONTAINERS

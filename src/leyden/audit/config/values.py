@@ -48,6 +48,9 @@ _OBJECT_TAG: Final = re.compile(
 _PAGES: Final = re.compile(
     r"tag:yaml\.org,2002:python/(?:name|object/apply):(?:material|materialx|pymdownx|mermaid2|markdown|mdx\w*)\.[\w.]{1,100}"
 )
+_EVALUATED: Final = re.compile(
+    r"\$\{(?:oc\.)?(?:py_?)?eval:[^\n]{0,400}?(?:__\w{1,30}__|\b(?:exec|eval|open|compile|getattr)\s?\(|\b(?:os|sys|subprocess)\.)"
+)
 _ATTENTION: Final = ("_attn_implementation_internal", "_attn_implementation", "attn_implementation")
 
 
@@ -115,11 +118,27 @@ def attention(pair: Pair) -> Iterator[Hit]:
         yield pair.hit(rules.KERNEL, f"The code of `{shortened(pair.text, 100)}` is downloaded and run.")
 
 
+def unchecked(pair: Pair) -> Iterator[Hit]:
+    """Switches for the check of certificates, whichever way they turn."""
+    skips = "insecure" in pair.key.text
+    if isinstance(pair.value, Scalar) and (pair.value.is_true if skips else pair.value.is_false):
+        yield pair.hit(rules.UNCHECKED, f"`{pair.key.text}: {pair.text}` takes any certificate.")
+
+
+def evaluated(pair: Pair) -> Iterator[Hit]:
+    """``${eval:…}`` of OmegaConf, under whatever name."""
+    if "${" in pair.text and _EVALUATED.search(pair.text):
+        yield pair.hit(rules.EVALUATED, "Where an `eval` resolver is registered, reading the value runs this.")
+
+
 KEYS: Final[AnyMapping[str, Check]] = {
     "_target_": class_path,
     "class_path": class_path,
     "weights_only": weights_only,
     "trust_remote_code": trusts,
     "auto_map": auto_map,
+    **dict.fromkeys(
+        ("ssl_verify", "verify_ssl", "tls_verify", "insecure-skip-tls-verify", "insecure_skip_verify"), unchecked
+    ),
     **dict.fromkeys(_ATTENTION, attention),
 }

@@ -69,6 +69,7 @@ NO_LOGIN: Final = Rule(
         "nb.sh:\njupyter lab --ip=0.0.0.0 --NotebookApp.token='' --NotebookApp.password=''",
         'Dockerfile:\nFROM python:3.12\nCMD ["jupyter", "lab", "--ServerApp.token="]',
         "nb.sh:\ncode-server --auth none",
+        'jupyter_server_config.json:\n{"ServerApp": {"token": "", "password": ""}}',
     ),
     good=("nb.sh:\njupyter lab --no-browser", "nb.sh:\njupyter lab --NotebookApp.token=$TOKEN"),
 )

@@ -148,6 +148,33 @@ KERNEL: Final = Rule(
     bad=('config.json:\n{"model_type": "llama", "_attn_implementation_internal": "someone/kernel"}',),
     good=('config.json:\n{"model_type": "llama", "_attn_implementation": "sdpa"}',),
 )
+UNCHECKED: Final = Rule(
+    id="LEY309",
+    name="configuration-turns-tls-off",
+    title="A configuration switches off the check of certificates",
+    severity=Severity.HIGH,
+    cwe=295,
+    why="Everybody on the way can answer in the place of the server, and gives what is installed and loaded then.",
+    mend="Leave the check on. For a certificate of your own, name its file.",
+    bad=(
+        ".condarc:\nssl_verify: false",
+        "tracking.yaml:\nmlflow: {uri: 'https://host', verify_ssl: false}",
+        "kubeconfig.yaml:\nclusters: [{cluster: {insecure-skip-tls-verify: true}}]",
+    ),
+    good=(".condarc:\nssl_verify: /etc/ssl/ca.pem", "tracking.yaml:\nmlflow: {verify_ssl: true}"),
+)
+EVALUATED: Final = Rule(
+    id="LEY310",
+    name="configuration-evaluates-code",
+    title="A value in a configuration is Python that imports or opens something",
+    severity=Severity.CRITICAL,
+    cwe=95,
+    why="Programs that register an `eval` resolver run the text when they read the value. It is there for "
+    "arithmetic; an import is a way in.",
+    mend="Find out who wrote it. Replace the resolver by one for the arithmetic that you need.",
+    bad=('conf/config.yaml:\nsize: ${eval:\'__import__("os").system("id")\'}',),
+    good=("conf/config.yaml:\nsize: ${eval:'${width} * 2'}\nopen: ${oc.env:HOME}",),
+)
 SECRET: Final = Rule(
     id="LEY311",
     name="secret-in-configuration",
@@ -271,6 +298,8 @@ VALUES: Final[tuple[Rule, ...]] = (
     REMOTE_CODE,
     BRINGS_CODE,
     KERNEL,
+    UNCHECKED,
+    EVALUATED,
     SECRET,
     SECRET_IN_IMAGE,
     SECRET_ARGUMENT,
