@@ -37,6 +37,6 @@ def _reader(where: str, otherwise: str) -> ModuleType:
         except ModuleNotFoundError:
             continue
     raise SettingsError(
-        f"{where} mentions leyden and cannot be read: Python 3.10 has no TOML reader. "
+        f"{where} cannot be read: Python 3.10 has no TOML reader. "
         f"Install the package tomli, use Python 3.11 or newer, or {otherwise}."
     )

@@ -57,8 +57,10 @@ _TELLING: Final = re.compile(
     + rb"|"
     + "|".join((variables.TELLING, SECRETS, r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@", "verify", "insecure")).encode()
 )
-_NAMES: Final = "|".join(map(re.escape, sorted((*KEYS, *_SCRIPTS, *_WORDS, *_VARIABLES))))
-_TELLING_YAML: Final = re.compile(rf"!!|!<|![a-z]+/|\*\w|\b(?:{_NAMES})\b|{commands.TELLING}".encode())
+_MEANT: Final = frozenset((*KEYS, *_SCRIPTS, *_WORDS, *_VARIABLES))
+_TELLING_YAML: Final = re.compile(
+    rf"!!|!<|![a-z]+/|\*\w|\b(?:{'|'.join(map(re.escape, sorted(_MEANT)))})\b|{commands.TELLING}".encode()
+)
 _MANIFEST: Final = re.compile(rb'"apiVersion"')
 _STRONG_ONLY: Final = re.compile(_STRONG)
 
@@ -133,6 +135,7 @@ def _tree(root: Node, kind: Kind, budget: Budget) -> Iterator[Hit]:
     whole = target(root)
     if whole is None:
         return
+    seen: set[tuple[str, int]] = set()
     yield from values.tags(whole)
     for at, (path, node) in enumerate(walk(root)):
         if at % 1_000 == 0:
@@ -140,8 +143,14 @@ def _tree(root: Node, kind: Kind, budget: Budget) -> Iterator[Hit]:
         if isinstance(node, Mapping):
             yield from _named(node)
             for key, value in node.named():
-                pair = Pair(key, value, node, path, kind, whole)
-                yield from _pair(pair, budget)
+                name = key.text
+                if isinstance(value, Scalar):
+                    yield from variables.variable(name, value.text, value.line, value.column)
+                # What many aliases stand for is looked at once for each name that means something.
+                known = (name if name in _MEANT else "", id(value))
+                if known not in seen:
+                    seen.add(known)
+                    yield from _pair(Pair(key, value, node, path, kind, whole), budget)
         elif isinstance(node, Scalar) and not path:
             yield from token(node.text, node.line)
 
@@ -153,7 +162,6 @@ def _pair(pair: Pair, budget: Budget) -> Iterator[Hit]:
     if isinstance(pair.value, Scalar):
         yield from pipelines.all_secrets(pair)
         yield from values.evaluated(pair)
-        yield from variables.variable(name, pair.text, pair.value.line, pair.value.column)
     if name in _VARIABLES:
         for item in texts(pair.value):
             variable, equals, value = item.text.partition("=")

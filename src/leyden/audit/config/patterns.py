@@ -28,7 +28,7 @@ class Pattern:
 _FETCH: Final = r"\b(?:curl|wget)\b"
 _SAME: Final = r"[^|;&]{0,600}"  # of the same command
 _SUDO: Final = r"(?:sudo\s+(?:-\S{1,20}\s+){0,3})?(?:env\s+)?(?:/(?:usr/)?bin/)?"
-_SHELL: Final = r"(?:ba|z|k|da)?sh\b(?!\S)"
+_SHELL: Final = r"(?:ba|z|k|da)?sh\b(?![\w./=-])"
 _PYTHON: Final = r"python[0-9.]{0,5}\s{0,3}(?:-\s|-$|[;&|)\"']|$)"
 # No name of this machine or its network: those have no dots.
 _FAR: Final = r"(?!localhost|127\.|0\.0\.0\.0|\[::1\]|169\.254\.|\$|[\w-]{1,60}(?::\d{1,5})?(?:[/\s\"']|$))"
