@@ -4,9 +4,9 @@ import pytest
 from tests.audit.environment.environments import environment, found, install, rules
 
 from leyden.audit.finding import Severity
-from leyden.audit.rules.environment import COMPROMISED_INSTALLED, VULNERABLE_INSTALLED
+from leyden.audit.rules.environment import COMPROMISED_INSTALLED, LOOK_ALIKE_INSTALLED, VULNERABLE_INSTALLED
 
-RULES = (VULNERABLE_INSTALLED, COMPROMISED_INSTALLED)
+RULES = (VULNERABLE_INSTALLED, COMPROMISED_INSTALLED, LOOK_ALIKE_INSTALLED)
 BAD = [(rule.id, text) for rule in RULES for text in rule.bad]
 GOOD = [text for rule in RULES for text in rule.good]
 
@@ -43,3 +43,8 @@ def test_a_compromised_release_says_what_to_do_beyond_removing_it(tmp_path):
 def test_a_version_that_is_none_is_no_error(tmp_path, version):
     install(environment(tmp_path), "torch", version[:100])
     assert rules(tmp_path) == []
+
+
+def test_a_name_that_stands_in_for_another_is_a_note(tmp_path):
+    install(environment(tmp_path), "sklearn", "0.0")
+    assert rules(tmp_path) == [("LEY433", "info")]

@@ -1,4 +1,4 @@
-"""What the list of advisories says about each installed release."""
+"""What is known about each installed release by its name and version alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from leyden.audit.advisories.advisory import Advisory, Catalogue, Kind
+from leyden.audit.dependencies.names import CONFUSED, meant
 from leyden.audit.environment.distributions import Distribution
-from leyden.audit.finding import Finding
-from leyden.audit.rules.environment import COMPROMISED_INSTALLED, VULNERABLE_INSTALLED
+from leyden.audit.finding import Finding, Severity
+from leyden.audit.rules.environment import COMPROMISED_INSTALLED, LOOK_ALIKE_INSTALLED, VULNERABLE_INSTALLED
 
 _MOST_NAMED: Final = 8
 
@@ -28,6 +29,18 @@ def releases(distribution: Distribution, catalogue: Catalogue) -> Iterator[Findi
         yield COMPROMISED_INSTALLED.at(distribution.place, text, key=f"{package} {one.id}", mend=mend)
     if known and not bad:
         yield _vulnerable(distribution, known, catalogue)
+
+
+def name(distribution: Distribution) -> Iterator[Finding]:
+    """A name that is a slip away from a well-known one, or one that is often taken for it."""
+    if not (other := meant(distribution.name)):
+        return
+    if distribution.key in CONFUSED:  # most often a package that only says that the other one is meant
+        text = f"{distribution} is not {other}, which is probably meant."
+        yield LOOK_ALIKE_INSTALLED.at(distribution.place, text, key=distribution.key, severity=Severity.INFO)
+    else:
+        text = f"{distribution} is not {other}, and its name is nearly that."
+        yield LOOK_ALIKE_INSTALLED.at(distribution.place, text, key=distribution.key)
 
 
 def _vulnerable(distribution: Distribution, known: Sequence[Advisory], catalogue: Catalogue) -> Finding:

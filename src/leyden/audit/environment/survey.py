@@ -9,7 +9,7 @@ from leyden.audit.environment.distributions import Distribution, installed
 from leyden.audit.environment.files import startup, unowned
 from leyden.audit.environment.installed import Listed, differences, origin, twice, without_record
 from leyden.audit.environment.places import CONFIGURATION, Environment, sees_system
-from leyden.audit.environment.releases import releases
+from leyden.audit.environment.releases import name, releases
 from leyden.audit.finding import Finding, Place, Record, Survey
 from leyden.audit.rules.environment import ENVIRONMENT, SEES_SYSTEM
 
@@ -30,6 +30,7 @@ def look(environment: Environment, catalogue: Catalogue, everything: bool = Fals
                 distributions.append(one)
     for distribution in distributions:
         yield from releases(distribution, catalogue)
+        yield from name(distribution)
     listed = Listed.of(distributions, environment)
     for folder in environment.folders:
         yield from startup(folder, listed.owned)

@@ -187,6 +187,20 @@ SEES_SYSTEM: Final = Rule(
     bad=("pyvenv.cfg: include-system-site-packages = true",),
     good=("pyvenv.cfg: include-system-site-packages = false",),
 )
+LOOK_ALIKE_INSTALLED: Final = Rule(
+    id="LEY433",
+    name="look-alike-installed",
+    title="An installed package is called nearly as a well-known one",
+    severity=Severity.MEDIUM,
+    cwe=1007,
+    why=(
+        "Names that are a slip away from a popular one are registered to have their code installed: what it does when "
+        "it is installed or imported, it has already done."
+    ),
+    mend="If the well-known one is meant, take it for a compromise: make the environment anew and change secrets.",
+    bad=("tranformers 4.0", "torch-visoin 1.0"),
+    good=("torchvision 0.30", "pytorch-ignite 0.5"),
+)
 
 ENVIRONMENT: Final[tuple[Rule, ...]] = (
     VULNERABLE_INSTALLED,
@@ -202,4 +216,5 @@ ENVIRONMENT: Final[tuple[Rule, ...]] = (
     INSTALLED_FROM,
     UNOWNED,
     SEES_SYSTEM,
+    LOOK_ALIKE_INSTALLED,
 )
