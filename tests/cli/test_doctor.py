@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.audit.environment.environments import environment, install
 
+from leyden.audit.advisories.listed import listed
 from leyden.audit.doctor.line import Status
 from leyden.audit.environment import places
 from leyden.audit.finding import Limits, Survey
@@ -112,6 +113,13 @@ def test_what_is_installed_for_the_program_is_looked_at(project, capsys):
     assert rules(doctor("train.py", capsys=capsys)[1]) == ["LEY421"]
 
 
+def test_what_the_project_declares_is_looked_at(project, capsys):
+    program(project)
+    (project / "requirements.txt").write_text("lightning==2.6.3\n")
+    found = doctor("train.py", capsys=capsys)[1]["findings"]
+    assert ("requirements.txt", "critical") in [(one["place"]["path"], one["severity"]) for one in found]
+
+
 def test_a_configuration_is_checked_like_the_program(project, capsys):
     program(project)
     (project / "c.yaml").write_text(
@@ -163,7 +171,7 @@ def test_versions_with_advisories_are_problems(project):
     install(folder, "torch", "2.5.1+cpu")
     install(folder, "numpy", "2.4.6", {"numpy/__init__.py": b""})
     install(folder, "other", "1.0")
-    found = {line.name: line for line in doctor_lines.versions(places.named(project / "env"))}
+    found = {line.name: line for line in doctor_lines.versions(places.named(project / "env"), listed())}
     assert found.keys() == {"torch", "numpy"}
     assert (found["torch"].status, found["numpy"].status) == (Status.PROBLEM, Status.OK)
     assert "CVE-2025-32434" in found["torch"].value

@@ -18,6 +18,7 @@ from leyden.redaction import redact_text
 
 if TYPE_CHECKING:
     from leyden.audit.doctor.line import Line
+    from leyden.cli.advisories_kept import Kept
 
 HELP = "Tell what this machine is like for training; with a program, whether its run would start, without running it."
 FORMAT: Final = "leyden-doctor-1"
@@ -35,12 +36,13 @@ def run(options: Namespace) -> int:
     """0 if all is well, 1 if something is to be mended, 2 if something could not be looked at."""
     from leyden.audit.doctor.line import Status
     from leyden.audit.report import counts, exit_code
-    from leyden.cli import doctor_lines
+    from leyden.cli import advisories_kept, doctor_lines
 
     if options.config and options.script is None:
         raise SettingsError("--config goes with a program: leyden doctor train.py --config FILE")
-    lines = [] if options.script else list(doctor_lines.lines(Path()))
-    findings = examine(options.script, options.config)
+    kept = advisories_kept.newest()
+    lines = [] if options.script else list(doctor_lines.lines(Path(), kept.catalogue()))
+    findings = examine(options.script, options.config, kept)
     counted = [one for one in findings if counts(one, Severity.LOW)]
     broken = any(line.status is Status.PROBLEM for line in lines)
     code = exit_code(tuple(counted)) or int(broken)
@@ -51,31 +53,37 @@ def run(options: Namespace) -> int:
     return code
 
 
-def examine(script: str | None, configurations: Sequence[str] = ()) -> list[Finding]:
+def examine(script: str | None, configurations: Sequence[str], kept: Kept) -> list[Finding]:
     """What the audit of the machine, or of a program and what it imports, finds."""
+    from leyden.audit.dependencies.versions import versions
     from leyden.audit.engine import Orders, audit
     from leyden.audit.suppress import today
     from leyden.audit.worker import command
 
-    if script is None:
-        paths: Sequence[str] = ()
-        surveys = list(machine())
-    else:
-        from leyden.cli import doctor_run
-
-        paths, surveys = doctor_run.examined(script, configurations)
-    orders = Orders(tuple(paths), os.path.realpath(os.curdir), jobs=0)
+    paths, surveys = machine(kept) if script is None else a_run(script, configurations, kept)
+    root = os.path.realpath(os.curdir)
+    orders = Orders(tuple(paths), root, jobs=0, advisories=kept.path, versions=versions(root))
     records = audit(orders, sources, today=today(), worker=command(), surveys=surveys)
     return [one for one in records if isinstance(one, Finding)]
 
 
-def machine() -> Iterable[Survey]:
+def machine(kept: Kept) -> tuple[Sequence[str], Iterable[Survey]]:
     """Installed packages of this Python, and this host without its models."""
     from leyden.audit.environment import places
     from leyden.audit.surveys import surveys
     from leyden.cli.audit_surveys import host
 
-    return surveys((), places.running(), host(()))
+    return (), surveys((), places.running(), host(()), advisories=kept.path)
+
+
+def a_run(script: str, configurations: Sequence[str], kept: Kept) -> tuple[Sequence[str], Iterable[Survey]]:
+    """A program, and the packages that its project runs with."""
+    from leyden.audit.environment import places
+    from leyden.audit.surveys import surveys
+    from leyden.cli import doctor_run
+
+    paths, survey = doctor_run.examined(script, configurations)
+    return paths, (survey, *surveys((), places.usual(Path()), advisories=kept.path))
 
 
 def document(lines: Sequence[Line], findings: Sequence[Finding], code: int) -> str:

@@ -11,19 +11,21 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from leyden.audit.advisories.advisory import Catalogue
+from leyden.audit.advisories.survey import OLD
 from leyden.audit.doctor import kernel, system, variables
 from leyden.audit.doctor.line import Line, Status
 from leyden.audit.environment import places
 from leyden.audit.environment.distributions import installed
 from leyden.audit.environment.places import Environment
 from leyden.audit.finding import Finding
+from leyden.audit.suppress import today
 from leyden.errors import LeydenError
 
 _STACK: Final = (
     "cryptography", "lightning", "numpy", "pytorch-lightning", "pyyaml", "safetensors", "tensorboard", "torch",
     "torchmetrics", "transformers",
 )  # fmt: skip
-_OLD: Final = 90  # days after which a list of advisories is worth replacing
 _PATIENCE: Final = 120  # seconds; importing torch from a cold network disk takes long
 # In a process of its own: where torch is missing or broken, the rest is still told.
 _DEVICES: Final = """
@@ -37,11 +39,11 @@ print(json.dumps(found))
 """
 
 
-def lines(here: Path) -> Iterator[Line]:
+def lines(here: Path, known: Catalogue) -> Iterator[Line]:
     """Everything, in the order in which it is shown."""
     yield from system.environment()
-    yield from versions(places.running())
-    yield advisories()
+    yield age_of_list(known.date, known.number, today())
+    yield from versions(places.running(), known)
     yield from devices()
     yield from policy(here)
     yield from keys()
@@ -75,38 +77,27 @@ def devices(python: str = sys.executable) -> Iterator[Line]:
     yield Line("devices", "devices", text)
 
 
-def versions(environment: Environment) -> Iterator[Line]:
+def versions(environment: Environment, known: Catalogue) -> Iterator[Line]:
     """The packages that training stands on, and what is known against their releases."""
-    from leyden.audit.advisories.listed import listed
-
     for folder in environment.folders:
         for one in installed(folder):
             if isinstance(one, Finding) or one.key not in _STACK:
                 continue
-            known = listed().affecting(one.name, one.version)
-            if not known:
+            against = known.affecting(one.name, one.version)
+            if not against:
                 yield Line("versions", one.key, one.version)
                 continue
-            fixed = listed().lowest_sound(one.name)
-            text = f"{one.version}: {', '.join(advisory.id for advisory in known[:5])}"
-            yield Line(
-                "versions", one.key, text, Status.PROBLEM, f"Install {fixed} or newer." if fixed else "Remove it."
-            )
-
-
-def advisories() -> Line:
-    """How old the list of bad releases is."""
-    from leyden.audit.advisories.listed import listed
-    from leyden.audit.suppress import today
-
-    found = listed()
-    return age_of_list(found.date, found.number, today())
+            fixed = known.lowest_sound(one.name)
+            text = f"{one.version}: {', '.join(advisory.id for advisory in against[:5])}"
+            advice = f"Install {fixed} or newer." if fixed else "Remove it."
+            yield Line("versions", one.key, text, Status.PROBLEM, advice)
 
 
 def age_of_list(published: date, number: int, now: date) -> Line:
+    """How old the list of bad releases is."""
     days = (now - published).days
     text = f"number {number} of {published}"
-    if days <= _OLD:
+    if days <= OLD:
         return Line("environment", "advisories", text)
     advice = "Upgrade leyden, or ask public databases: `leyden audit --online`."
     return Line("environment", "advisories", f"{text}, {days} days old", Status.WARN, advice)

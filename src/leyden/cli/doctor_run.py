@@ -11,6 +11,7 @@ from typing import Any, Final
 from leyden.audit.code.local import program
 from leyden.audit.code.text import UnparsedError
 from leyden.audit.code.trainers import Loaded, Made, trainers
+from leyden.audit.dependencies.kinds import kind
 from leyden.audit.finding import Budget, Finding, Place, Record, Survey
 from leyden.audit.opening import opened
 from leyden.audit.rules.doctor import (
@@ -34,7 +35,7 @@ _APART: Final = frozenset(
 )  # fmt: skip
 
 
-def examined(script: str, configurations: Sequence[str]) -> tuple[list[str], list[Survey]]:
+def examined(script: str, configurations: Sequence[str]) -> tuple[list[str], Survey]:
     """The files to audit, and what else there is to look at. PathError where there is no such program."""
     for path in (script, *configurations):
         if not Path(path).is_file():
@@ -43,7 +44,12 @@ def examined(script: str, configurations: Sequence[str]) -> tuple[list[str], lis
     named = [Path(one.path) for file in files for one in _found(file) if isinstance(one, Loaded)]
     there = [str(path) for path in dict.fromkeys(named) if _is_path(str(path)) and path.is_file()]
     survey = Survey("run", lambda: look(files, configurations), DOCTOR)
-    return [*map(str, files), *configurations, *there], [survey, *_packages()]
+    return [*map(str, files), *configurations, *there, *_declared()], survey
+
+
+def _declared() -> Iterator[str]:
+    """Files of this directory that say which packages the project runs with."""
+    yield from (path.name for path in sorted(Path().iterdir()) if kind(path.name) and path.is_file())
 
 
 def look(files: Sequence[Path], configurations: Sequence[str]) -> Iterator[Record]:
@@ -57,13 +63,6 @@ def look(files: Sequence[Path], configurations: Sequence[str]) -> Iterator[Recor
                 yield from _trainer(made)
         except FormatError as error:
             yield RUN_NOT_CHECKED.at(Place(path), str(error), key="configuration")
-
-
-def _packages() -> Iterator[Survey]:
-    from leyden.audit.environment import places
-    from leyden.audit.surveys import surveys
-
-    return surveys((), places.usual(Path()))
 
 
 def _found(file: Path) -> list[Made | Loaded]:
