@@ -4,9 +4,12 @@ import shutil
 
 import pytest
 
+from leyden.audit.finding import LimitError, Limits
+from leyden.audit.look import surveyed
 from leyden.checkpoint.lineage import Lineage
 from leyden.checkpoint.save import save
-from leyden.cli.audit_runs import look
+from leyden.cli import verify_run
+from leyden.cli.audit_runs import look, survey
 from leyden.security.keys import home
 
 
@@ -61,6 +64,15 @@ def test_a_record_that_somebody_has_edited_is_found(run):
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(lines[1:]))
     assert ("LEY523", record.name) in found(run[0])
+
+
+def test_an_alarm_in_the_middle_of_a_file_is_not_told_as_a_broken_checkpoint(run, monkeypatch):
+    def alarm(path):
+        raise LimitError("it takes over 60 seconds")
+
+    monkeypatch.setattr(verify_run, "glimpse", alarm)
+    told = list(surveyed(survey([str(run[0])], False), ".", Limits()))
+    assert [one.rule for one in told] == ["LEY003"]
 
 
 def test_a_policy_that_cannot_be_read_is_told_as_blind(run, monkeypatch):

@@ -56,13 +56,13 @@ def run(options: Namespace) -> int:
 def examine(script: str | None, configurations: Sequence[str], kept: Kept) -> list[Finding]:
     """What the audit of the machine, or of a program and what it imports, finds."""
     from leyden.audit.dependencies.versions import versions
-    from leyden.audit.engine import Orders, audit
+    from leyden.audit.engine import Orders, audit, default_jobs
     from leyden.audit.suppress import today
     from leyden.audit.worker import command
 
     paths, surveys = machine(kept) if script is None else a_run(script, configurations, kept)
     root = os.path.realpath(os.curdir)
-    orders = Orders(tuple(paths), root, jobs=0, advisories=kept.path, versions=versions(root))
+    orders = Orders(tuple(paths), root, jobs=default_jobs(), advisories=kept.path, versions=versions(root))
     records = audit(orders, sources, today=today(), worker=command(), surveys=surveys)
     return [one for one in records if isinstance(one, Finding)]
 

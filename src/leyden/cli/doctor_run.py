@@ -12,7 +12,7 @@ from leyden.audit.code.local import program
 from leyden.audit.code.text import UnparsedError
 from leyden.audit.code.trainers import Loaded, Made, trainers
 from leyden.audit.dependencies.kinds import kind
-from leyden.audit.finding import Budget, Finding, Place, Record, Survey
+from leyden.audit.finding import Budget, Finding, LimitError, Place, Record, Survey
 from leyden.audit.opening import opened
 from leyden.audit.rules.doctor import (
     ARGUMENT_UNKNOWN,
@@ -69,7 +69,7 @@ def _found(file: Path) -> list[Made | Loaded]:
     try:
         with opened(str(file), Budget()) as content:
             return list(trainers(content))
-    except (UnparsedError, FormatError, OSError):
+    except (UnparsedError, FormatError, OSError, RecursionError):
         return []  # the audit of the file itself says so
 
 
@@ -139,6 +139,8 @@ def _checkpoint(one: Loaded) -> Iterator[Finding]:
         opened_file = envelope.read(data, one.path)
         admit(opened_file.seal, one.path, policy)
         envelope.check_digests(opened_file, data, one.path)
+    except LimitError:  # what looks has taken too long, which says nothing about the file
+        raise
     except (LeydenError, OSError) as error:
         yield CHECKPOINT_REFUSED.at(one.place, str(error), snippet=one.snippet)
 

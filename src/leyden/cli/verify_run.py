@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, final
 
+from leyden.audit.finding import LimitError
 from leyden.cli.mapped import content, glimpse, walk
 from leyden.cli.records import Records
 from leyden.cli.which_models import MODELS
@@ -118,6 +119,8 @@ def _read(path: Path, policy: Policy, identities: Sequence[Path], found: Look, d
         own = signer is not None and keys.standing(signer) in (Standing.OWN, Standing.TRUSTED)
     except (EncryptionError, PackageError, OSError) as error:
         found.unseen.append(Told(path, f"could not be looked at: {error}", Kind.UNSEEN))
+    except LimitError:  # what looks has taken too long, which says nothing about the file
+        raise
     except LeydenError as error:
         found.problems.append(Told(path, f"is not in order. {error}", Kind.BROKEN))
     else:

@@ -108,6 +108,15 @@ def test_one_inside_of_what_is_looked_at_is_not_run(tmp_path, answering):
     assert not noted.exists()
 
 
+def test_one_that_path_names_from_here_is_not_run(tmp_path, answering, monkeypatch):
+    environment(tmp_path / "env")
+    noted = answering(json.dumps(ANSWER), folder=tmp_path / "here")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "here:/usr/bin:/bin")
+    assert [one.rule for one in online.look(places.named(tmp_path / "env"))] == ["LEY441"]
+    assert not noted.exists()
+
+
 def test_lists_are_asked_about_without_installing_anything(tmp_path, answering):
     noted = answering(json.dumps(ANSWER))
     (tmp_path / "project").mkdir()

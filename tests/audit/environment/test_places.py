@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import site
 import sys
 
 import pytest
@@ -25,6 +26,18 @@ def test_a_directory_of_that_name_without_a_configuration_is_none(tmp_path):
 def test_without_any_it_is_that_of_this_python(tmp_path):
     assert places.usual(tmp_path, {}).prefix == str(places.Path(sys.prefix).resolve())
     assert places.usual(tmp_path, {"CONDA_PREFIX": str(tmp_path / "gone")}) == places.running()
+
+
+def test_packages_of_the_user_count_where_python_imports_them(tmp_path, monkeypatch):
+    own = tmp_path / "lib" / "python" / "site-packages"
+    own.mkdir(parents=True)
+    monkeypatch.setattr(site, "USER_SITE", str(own))
+    monkeypatch.setattr(site, "USER_BASE", str(tmp_path))
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    assert str(own) in places.running().folders
+    assert places.running().holds(str(tmp_path / "bin" / "tool"))
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    assert str(own) not in places.running().folders
 
 
 def test_a_link_to_the_same_directory_counts_once(tmp_path):

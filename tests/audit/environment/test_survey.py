@@ -200,6 +200,19 @@ def test_lines_that_run_at_each_start_are_found_and_weighed(tmp_path):
     assert told == [("a.pth", 2, "HIGH"), ("b.pth", 1, "LOW"), ("demo.pth", 1, "INFO")]
 
 
+def test_directories_of_modules_that_everybody_may_write_to_are_found(tmp_path):
+    folder = environment(tmp_path / "env")
+    shared = tmp_path / "shared"
+    for name, mode in (("shared", 0o1777), ("mine", 0o755)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    (folder / "a.pth").write_text(f"# {shared}\n{tmp_path / 'mine'}\n\n{shared}\n/no/such\nx\0y\n")
+    (one,) = found(tmp_path / "env")
+    assert (one.rule, one.place.path, one.place.line) == ("LEY434", str(folder / "a.pth"), 4)
+    folder.chmod(0o777)
+    assert [one.place.path for one in found(tmp_path / "env")] == [str(folder), str(folder / "a.pth")]
+
+
 def test_a_startup_file_beyond_all_measure_is_told_as_blind(tmp_path):
     folder = environment(tmp_path)
     (folder / "a.pth").write_bytes(b"x" * (2 << 20))

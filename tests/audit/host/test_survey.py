@@ -137,7 +137,7 @@ def test_a_directory_for_temporary_files_is_sticky_or_private(tmp_path):
     tmp_path.chmod(0o1777)
     assert list(files.temporary(tmp_path)) == []
     tmp_path.chmod(0o777)
-    assert [one.rule for one in files.temporary(tmp_path)] == ["LEY502"]
+    assert [one.rule for one in files.temporary(tmp_path)] == ["LEY515"]
     assert [one.rule for one in files.temporary(tmp_path / "gone")] == ["LEY001"]
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from leyden.audit.environment.startup import Kind, Line, is_suspect, lines
+from leyden.audit.environment.startup import Kind, Line, is_suspect, lines, paths
 from leyden.audit.finding import Finding, Place, Severity
 from leyden.audit.opening import SpecialError, head
 from leyden.audit.rules.engine import OVER_LIMIT, UNREADABLE
-from leyden.audit.rules.environment import STARTUP_LINE, STARTUP_MODULE, UNOWNED
+from leyden.audit.rules.environment import STARTUP_LINE, STARTUP_MODULE, UNOWNED, WRITABLE_IMPORTS
 from leyden.audit.walk import unreadable
 
 _MOST: Final = 1 << 20  # bytes of a file that runs at each start
@@ -24,6 +25,17 @@ def startup(folder: str, owned: Collection[str]) -> Iterator[Finding]:
         path = os.path.join(folder, name)  # noqa: PTH118
         if name.endswith(".pth") or name in _STARTUP:
             yield from _read(path, folder, owned)
+
+
+def writable(folder: str, place: Place) -> Iterator[Finding]:
+    """A directory that modules are imported from and everybody may write to; the sticky bit does not help there."""
+    try:
+        mode = os.stat(folder).st_mode  # noqa: PTH116
+    except (OSError, ValueError):  # there is none, and then nothing is imported from it
+        return
+    if os.name == "posix" and stat.S_ISDIR(mode) and mode & stat.S_IWOTH:
+        text = f"Modules are imported from {folder}, to which everybody may write (mode {stat.S_IMODE(mode):04o})."
+        yield WRITABLE_IMPORTS.at(place, text, key=folder)
 
 
 def unowned(folder: str, owned: Collection[str]) -> Iterator[Finding]:
@@ -47,6 +59,8 @@ def _read(path: str, folder: str, owned: Collection[str]) -> Iterator[Finding]:
     if len(content) > _MOST:
         yield OVER_LIMIT.at(place, f"It has over {_MOST:,} bytes and would run at each start of Python.", key="startup")
     if path.endswith(".pth"):
+        for number, named in paths(content[:_MOST]):
+            yield from writable(os.path.join(folder, named), place.at_line(number))  # noqa: PTH118
         for line in lines(content[:_MOST]):
             yield from _line(line, place, folder, owned)
     else:

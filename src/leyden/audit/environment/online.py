@@ -58,12 +58,13 @@ def lists(paths: Sequence[str]) -> list[Path]:
 
 
 def _program(environment: Environment | None) -> str | None:
-    """pip-audit as it lies beside this Python, or on PATH; never a file of an environment that is only looked at."""
+    """pip-audit as it lies beside this Python, or on PATH; never a file of what is only looked at."""
     beside = shutil.which(PROGRAM, path=os.path.dirname(sys.executable))  # noqa: PTH120
     program = beside or shutil.which(PROGRAM)
-    if program is None or environment is None or beside is not None:
+    if program is None or beside is not None:
         return program
-    return None if environment.holds(os.path.realpath(program)) else program
+    looked_at = environment is not None and environment.holds(os.path.realpath(program))
+    return None if looked_at or not os.path.isabs(program) else program  # noqa: PTH117
 
 
 def _asked(command: Sequence[str], where: Place, places: Mapping[str, Place]) -> Iterator[Finding]:

@@ -21,14 +21,18 @@ _FOLDERS: Final = ("lib*/python3*/site-packages", "lib*/python3*/dist-packages",
 @final
 @dataclass(frozen=True)
 class Environment:
-    """Where an environment lies, and the directories of it in which packages are installed. All without links."""
+    """Where an environment lies, and the directories of it in which packages are installed. All without links.
+
+    Packages of the user's own, which no virtual environment has, lie beneath ``besides``.
+    """
 
     prefix: str
     folders: tuple[str, ...]
+    besides: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
         """Whether a path without ``..`` lies in this environment."""
-        return path.startswith(self.prefix.rstrip(os.sep) + os.sep)
+        return any(path.startswith(base.rstrip(os.sep) + os.sep) for base in (self.prefix, *self.besides))
 
 
 def named(path: Path) -> Environment:
@@ -57,9 +61,10 @@ def usual(here: Path, variables: Mapping[str, str] = os.environ) -> Environment:
 
 
 def running() -> Environment:
-    """The environment of the Python that runs this, without what it would import from elsewhere."""
-    folders = _distinct(path for path in site.getsitepackages() if os.path.isdir(path))  # noqa: PTH112
-    return Environment(os.path.realpath(sys.prefix), folders)
+    """The environment of the Python that runs this, with the user's own packages if it imports those."""
+    own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    folders = _distinct(path for path in (*site.getsitepackages(), *own) if os.path.isdir(path))  # noqa: PTH112
+    return Environment(os.path.realpath(sys.prefix), folders, tuple(os.path.realpath(site.getuserbase()) for _ in own))
 
 
 def sees_system(prefix: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -23,8 +24,8 @@ def releases(distribution: Distribution, catalogue: Catalogue) -> Iterator[Findi
         package = f"{distribution.key}=={distribution.version}"
         mend = (
             "Change every password, token and key that this machine or account could read. Make the environment anew, "
-            f"without this release. `leyden which-models --package '{package}'` names the checkpoints that were "
-            "made where it was installed."
+            f"without this release. `leyden which-models --package {shlex.quote(package)}` names the checkpoints that "
+            "were made where it was installed."
         )
         yield COMPROMISED_INSTALLED.at(distribution.place, text, key=f"{package} {one.id}", mend=mend)
     if known and not bad:

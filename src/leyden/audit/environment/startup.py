@@ -94,6 +94,13 @@ def lines(content: bytes) -> Iterator[Line]:
                 yield Line(number, text, kind(text.rstrip()))
 
 
+def paths(content: bytes) -> Iterator[tuple[int, str]]:
+    """The lines of a ``.pth`` file that name a directory to import from, with their numbers."""
+    for number, text in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
+        if text.strip() and not text.startswith(("#", *_IMPORT)):
+            yield number, text.rstrip()
+
+
 def kind(text: str) -> Kind:
     """What one such line is."""
     if any(pattern.fullmatch(text) for pattern in _LINES) or _is_namespace(text):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from leyden.audit.advisories.advisory import Catalogue
 from leyden.audit.environment.distributions import Distribution, installed
-from leyden.audit.environment.files import startup, unowned
+from leyden.audit.environment.files import startup, unowned, writable
 from leyden.audit.environment.installed import Listed, differences, origin, twice, without_record
 from leyden.audit.environment.places import CONFIGURATION, Environment, sees_system
 from leyden.audit.environment.releases import name, releases
@@ -33,6 +33,7 @@ def look(environment: Environment, catalogue: Catalogue, everything: bool = Fals
         yield from name(distribution)
     listed = Listed.of(distributions, environment)
     for folder in environment.folders:
+        yield from writable(folder, Place(folder))
         yield from startup(folder, listed.owned)
     yield from listed.findings
     yield from twice(distributions)

@@ -11,9 +11,8 @@ from typing import Final, final
 
 from leyden.audit.artifacts.suffixes import is_model_name
 from leyden.audit.finding import Finding, Place
-from leyden.audit.permissions import read_directory
 from leyden.audit.rules.engine import UNREADABLE
-from leyden.audit.rules.host import CREDENTIALS_OPEN, KEY_OPEN, READABLE_MODELS
+from leyden.audit.rules.host import CREDENTIALS_OPEN, KEY_OPEN, READABLE_MODELS, TEMPORARY_OPEN
 from leyden.audit.walk import Found, Walk, reason
 
 # Where well-known programs keep passwords and tokens in a home directory.
@@ -111,8 +110,10 @@ def temporary(folder: Path) -> Iterator[Finding]:
         mode = folder.stat().st_mode
     except OSError as error:
         yield UNREADABLE.at(Place(str(folder)), f"The directory for temporary files cannot be used: {reason(error)}.")
-    else:
-        yield from read_directory(str(folder), mode)
+        return
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        text = f"Everybody may replace files in it (mode {stat.S_IMODE(mode):04o})."
+        yield TEMPORARY_OPEN.at(Place(str(folder)), text, key="temporary")
 
 
 def _is_readable(path: str) -> bool:

@@ -201,6 +201,17 @@ LOOK_ALIKE_INSTALLED: Final = Rule(
     bad=("tranformers 4.0", "torch-visoin 1.0"),
     good=("torchvision 0.30", "pytorch-ignite 0.5"),
 )
+WRITABLE_IMPORTS: Final = Rule(
+    id="LEY434",
+    name="writable-import-path",
+    title="Everybody may put modules where this environment imports them from",
+    severity=Severity.HIGH,
+    cwe=427,
+    why="Whoever has an account on the machine decides what every program of this environment runs.",
+    mend="`chmod o-w DIRECTORY`; take a line that names a shared directory out of its `.pth` file.",
+    bad=("drwxrwxrwx site-packages", "a line /tmp in a .pth file (drwxrwxrwt: everybody may add files)"),
+    good=("drwxr-xr-x site-packages",),
+)
 
 ENVIRONMENT: Final[tuple[Rule, ...]] = (
     VULNERABLE_INSTALLED,
@@ -217,4 +228,5 @@ ENVIRONMENT: Final[tuple[Rule, ...]] = (
     UNOWNED,
     SEES_SYSTEM,
     LOOK_ALIKE_INSTALLED,
+    WRITABLE_IMPORTS,
 )

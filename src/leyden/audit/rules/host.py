@@ -73,5 +73,16 @@ READABLE_MODELS: Final = Rule(
     bad=("-rw-r--r-- checkpoints/last.ckpt in drwxr-xr-x checkpoints",),
     good=("-rw-r--r-- checkpoints/last.ckpt in drwxr-x--- checkpoints",),
 )
+TEMPORARY_OPEN: Final = Rule(
+    id="LEY515",
+    name="temporary-files-replaceable",
+    title="Everybody may replace the temporary files of this user",
+    severity=Severity.MEDIUM,
+    cwe=379,
+    why="What a program writes there and reads again, another account can exchange in between.",
+    mend="`chmod +t DIRECTORY`, as `/tmp` is on every system, or set `TMPDIR` to a private directory.",
+    bad=("drwxrwxrwx /tmp",),
+    good=("drwxrwxrwt /tmp", "drwx------ ~/tmp"),
+)
 
-HOST: Final[tuple[Rule, ...]] = (LISTENS, NOT_KNOWN, KEY_OPEN, CREDENTIALS_OPEN, READABLE_MODELS)
+HOST: Final[tuple[Rule, ...]] = (LISTENS, NOT_KNOWN, KEY_OPEN, CREDENTIALS_OPEN, READABLE_MODELS, TEMPORARY_OPEN)
