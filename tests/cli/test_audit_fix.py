@@ -8,6 +8,7 @@ import pytest
 from leyden.audit.engine import Orders
 from leyden.audit.fix.steps import Convert, Leave, Rewrite, Tighten
 from leyden.cli import audit_fix
+from leyden.cli.main import main
 
 STEPS = [Tighten("a\x1b", 0o666, 0o644), Convert("b", 2), Leave("c", "it is\n odd")]
 
@@ -51,3 +52,16 @@ def test_a_changed_text_is_told_and_shown_as_a_diff(capsys):
     assert capsys.readouterr().err.splitlines() == [
         f"    {line}" for line in ("--- a.py", "+++ a.py", "@@ -1 +1 @@", "-x = 1", "+x = 2")
     ]
+
+
+def test_a_requirement_on_a_bad_release_is_raised(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "requirements.txt"
+    path.write_bytes(b"torch==2.5.1  # why\r\ntorch==2.4.0+cpu\r\nlightning>=2.0\r\n")
+    assert main(["audit", "--fix", "--yes", "."]) == 1
+    told = capsys.readouterr().err
+    assert "line 1: torch ==2.5.1 becomes ==2.11.0" in told
+    assert "left as it is: line 2" in told
+    assert path.read_bytes() == b"torch==2.11.0  # why\r\ntorch==2.4.0+cpu\r\nlightning>=2.0\r\n"
+    assert main(["audit", "--fix", "--yes", "--severity", "info", "."]) == 1
+    assert path.read_bytes().endswith(b"lightning>=2.6.6\r\n")

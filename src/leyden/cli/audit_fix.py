@@ -25,7 +25,9 @@ _REST: Final = " What to do about the rest: leyden audit --format guide"
 
 def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     """Show the plan and carry it out if that is wanted; returns the report without what is mended."""
-    steps = list(plan(report, orders.limits, facts_of(report, orders.versions), conversion=not options.no_convert))
+    facts = facts_of(report, orders.versions)
+    conversion = not options.no_convert
+    steps = list(plan(report, orders.limits, facts, conversion=conversion, advisories=orders.advisories))
     say("")
     for step in steps:
         say(f"  {told(step)}")

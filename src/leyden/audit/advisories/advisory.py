@@ -81,14 +81,14 @@ class Catalogue:
 
         return admission(known, specifier)
 
-    def lowest_sound(self, name: str) -> str:
-        """The lowest release that mends something and that nothing is known against; "" where there is none."""
+    def lowest_sound(self, name: str, above: str = "") -> str:
+        """The lowest release above one that mends something and that nothing is known against; "" where none does."""
         known = self._counting(name)
         if not known:
             return ""
-        from leyden.audit.advisories.ranges import lowest_sound
+        from leyden.audit.advisories.ranges import lowest_sound, parsed
 
-        return lowest_sound(known)
+        return lowest_sound(known, parsed(above))
 
     def _counting(self, name: str) -> tuple[Advisory, ...]:
         return tuple(one for one in self.about(name) if one.kind is not Kind.BY_POLICY)

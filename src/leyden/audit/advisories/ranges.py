@@ -50,10 +50,14 @@ def affects(advisory: Advisory, version: Version | None) -> bool:
     return any(_within(version, text) for text in advisory.affected)
 
 
-def lowest_sound(advisories: Sequence[Advisory]) -> str:
-    """The lowest of the releases that mend something which none of the advisories speaks of."""
+def lowest_sound(advisories: Sequence[Advisory], above: Version | None = None) -> str:
+    """The lowest of the releases ``above`` one that mend something, and which none of the advisories speaks of."""
     fixed = {version for one in advisories if (version := parsed(one.fixed)) is not None}
-    sound = [version for version in fixed if not any(affects(one, version) for one in advisories)]
+    sound = [
+        version
+        for version in fixed
+        if (above is None or version > above) and not any(affects(one, version) for one in advisories)
+    ]
     return str(min(sound)) if sound else ""
 
 
@@ -73,7 +77,7 @@ def admission(advisories: Sequence[Advisory], specifier: str) -> Admission | Non
         advisories=tuple(bad),
         newest=tuple(one for one in advisories if affects(one, max(inside))),
         sound=any(not any(affects(one, version) for one in advisories) for version in inside),
-        fixed=lowest_sound(advisories),
+        fixed=lowest_sound(advisories, min(inside)),
     )
 
 

@@ -70,7 +70,7 @@ def _conda(declared: Declared, scalar: Scalar) -> None:
     name = found["name"]
     wanted = _BUILD.sub(r"\1", found["range"].strip())
     declared.requirements.append(
-        Requirement(NAMES.get(name.lower(), name), from_conda(wanted), scalar.line, scalar.text.strip())
+        Requirement(NAMES.get(name.lower(), name), from_conda(wanted), scalar.line, scalar.text.strip(), conda=True)
     )
 
 

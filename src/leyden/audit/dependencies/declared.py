@@ -37,6 +37,7 @@ class Requirement:
     url: str = ""  # where it is taken from, instead of an index
     hashed: bool = False  # what is installed is compared with a digest
     local: bool = False  # a part of the project itself
+    conda: bool = False  # it is written as conda writes it
 
     @property
     def version(self) -> str:

@@ -44,7 +44,7 @@ def _releases(one: Requirement, known: Catalogue, place: Place) -> Iterator[Find
     if version:
         found = known.affecting(one.name, version)
         if found:
-            yield _bad(one, where, found, f"`{one.name}` {version}", known.lowest_sound(one.name))
+            yield _bad(one, where, found, f"`{one.name}` {version}", known.lowest_sound(one.name, version))
         return
     admission = known.admitted(one.name, one.specifier)
     if admission is None:

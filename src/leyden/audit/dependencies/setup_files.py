@@ -48,7 +48,7 @@ def read_setup_py(text: str, budget: Budget) -> Declared:
         return declared
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return declared  # told by the auditor of code
     named = {
         one.targets[0].id: one.value
@@ -57,7 +57,7 @@ def read_setup_py(text: str, budget: Budget) -> Declared:
     }
     for node in ast.walk(tree):
         budget.take()
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "setup":
+        if isinstance(node, ast.Call) and _called(node.func) == "setup":
             for keyword in node.keywords:
                 if keyword.arg in _ARGUMENTS:
                     for constant in _constants(keyword.value, named, 0):
@@ -65,6 +65,14 @@ def read_setup_py(text: str, budget: Budget) -> Declared:
                         if found is not None:
                             declared.requirements.append(found)
     return declared
+
+
+def _called(function: ast.expr) -> str:
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
 
 
 def _constants(node: ast.expr, named: dict[str, ast.expr], depth: int) -> Iterator[ast.Constant]:

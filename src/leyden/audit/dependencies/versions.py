@@ -61,10 +61,10 @@ def _take(said: _Said, one: Requirement) -> None:
     if one.version and (pinned := parsed(one.version)) is not None:
         said.exact.append(pinned)
     else:
-        said.least.append(None if one.url else _least(one.specifier))
+        said.least.append(None if one.url else least(one.specifier))
 
 
-def _least(specifier: str) -> Version | None:
+def least(specifier: str) -> Version | None:
     """The lower bound of a range."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 

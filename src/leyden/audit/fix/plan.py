@@ -12,6 +12,7 @@ from leyden.audit.fix import convert
 from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.code.plan import code
 from leyden.audit.fix.own import own_mode
+from leyden.audit.fix.raising import raising
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.report import Report
 from leyden.audit.rules.permissions import PERMISSIONS, WRITABLE_DIRECTORY, WRITABLE_FILE
@@ -19,10 +20,14 @@ from leyden.audit.rules.permissions import PERMISSIONS, WRITABLE_DIRECTORY, WRIT
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
-def plan(report: Report, limits: Limits, facts: Facts, *, conversion: bool) -> Iterator[Step]:
-    """The steps for what counts in ``report``, in the order of the files; ``conversion``: of checkpoints too."""
+def plan(report: Report, limits: Limits, facts: Facts, *, conversion: bool, advisories: str = "") -> Iterator[Step]:
+    """The steps for what counts in ``report``, in the order of the files; ``conversion``: of checkpoints too.
+
+    ``advisories`` is the file of the list of bad releases that counts.
+    """
     yield from _permissions(report)
     yield from code(report, facts, limits)
+    yield from raising(report, limits, advisories)
     if conversion:
         yield from _conversions(report, limits)
 
