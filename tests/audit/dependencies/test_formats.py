@@ -118,3 +118,20 @@ def test_a_healthy_file_has_notes_at_most(text):
 def test_a_library_is_not_told_to_pin():
     text = '[project]\ndependencies = ["torch>=2.11", "numpy"]\n'
     assert rules(text, "pyproject.toml") == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "https://download.pytorch.org/whl/cu121/torch-2.5.1%2Bcu121-cp311-cp311-linux_x86_64.whl",
+        "https://example.org/torch-2.5.1-cp311-cp311-win_amd64.whl#sha256=00; sys_platform == 'win32'",
+        "./wheels/torch-2.5.1-cp311-cp311-linux_x86_64.whl ; x",
+    ],
+)
+def test_the_name_of_a_wheel_says_which_release_it_is(line):
+    assert rules(line) >= {"LEY404"}
+    assert "LEY401" not in rules(line)
+
+
+def test_a_bare_name_is_said_to_be_unpinned_and_no_more():
+    assert rules("torch\npillow\n") == {"LEY406"}

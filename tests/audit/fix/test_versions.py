@@ -74,6 +74,7 @@ def test_a_second_time_there_is_nothing_to_do(name):
         ("torch>=2.0,<2.6\n", "requirements.txt", "at most"),
         ("torchtriton\n", "requirements.txt", "no release"),
         ("to\\\nrch==2.5.1\n", "requirements.txt", "not"),
+        ("https://x.org/torch-2.5.1-cp311-cp311-any.whl\n", "requirements.txt", "address"),
     ],
 )
 def test_what_takes_more_than_that_is_left_with_a_reason(text, name, reason):

@@ -38,13 +38,13 @@ def judged(declared: Declared, known: Catalogue, place: Place, budget: Budget) -
 
 
 def _releases(one: Requirement, known: Catalogue, place: Place) -> Iterator[Finding]:
-    if one.url:  # an address says nothing of the version that is behind it
-        return
     where, version = place.at_line(one.line), one.version
     if version:
         found = known.affecting(one.name, version)
         if found:
             yield _bad(one, where, found, f"`{one.name}` {version}", known.lowest_sound(one.name, version))
+        return
+    if one.url:  # what is behind an address without a version is not known
         return
     admission = known.admitted(one.name, one.specifier)
     if admission is None:
@@ -79,7 +79,7 @@ def _admitted(one: Requirement, where: Place, admission: Admission, shown: str, 
         text = f"{shown} begins or ends with a release that is compromised ({_ids(at_bound)}): {at_bound[0].summary}"
         key = f"{one.name} {_ids(at_bound)}"
         yield COMPROMISED_ADMITTED.at(where, text, snippet=one.text, key=key, mend=mend)
-    if at_bound or bad:
+    if at_bound or bad or not one.specifier:  # that everything is let in is said by another rule
         return
     text = f"{shown} lets in releases with what is known as {_ids(admission.advisories)}."
     key = f"{one.name} {_ids(admission.advisories)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import unquote
 
 from leyden.audit.dependencies.declared import Declared, Option, Requirement, Style, Trouble, requirement
 from leyden.audit.dependencies.foreign import from_conda
@@ -19,6 +20,8 @@ _REFERENCE: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]*:|\.{1,2}/|/|[A-Za-z]:\\)\S*|\S+\.(?:whl|tar\.gz|zip)\S*|\.\S*"
     r"|[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){1,30}/?"
 )
+_MARKER: Final = re.compile(r"\s;|;\s")
+_WHEEL: Final = re.compile(r"(?:^|[/\\])([A-Za-z0-9._]{1,100})-([A-Za-z0-9.!+_]{1,60})-[^/\\]{1,200}\.whl(?:[#?]|$)")
 _EGG: Final = re.compile(r"[#&]egg=([A-Za-z0-9._-]{1,128})")
 _TOLD: Final = 3  # lines that are shown of those that were not understood
 _LONGEST: Final = 20_000  # characters of one line, with those that continue it
@@ -50,7 +53,7 @@ def read(text: str, budget: Budget) -> Declared:
             declared.requirements.append(found)
     if strange:
         shown = ", ".join(f"`{shortened(line, 60)}`" for _, line in strange[:_TOLD])
-        message = f"{len(strange):,} of its lines are neither a dependency nor an option: {shown}."
+        message = f"{len(strange):,} of its lines could not be understood: {shown}."
         declared.troubles.append(Trouble(message, strange[0][0]))
     return declared
 
@@ -96,8 +99,10 @@ def _requirement(text: str, line: int) -> Requirement | None:
     exported = _CONDA.fullmatch(bare)
     if exported is not None:  # as `conda list --export` writes it
         return Requirement(exported[1], from_conda(f"=={exported[2]}"), line, bare)
-    reference = bare.partition(" ;")[0].strip()
+    reference = _MARKER.split(bare, maxsplit=1)[0].strip()
     if _REFERENCE.fullmatch(reference) is None:
         return None
+    if (wheel := _WHEEL.search(unquote(reference))) is not None:
+        return Requirement(wheel[1], f"=={wheel[2]}", line, bare, reference, hashed)
     named = _EGG.search(reference)
     return Requirement(named[1] if named else "", "", line, bare, reference, hashed)

@@ -61,7 +61,7 @@ def _take(said: _Said, one: Requirement) -> None:
     if one.version and (pinned := parsed(one.version)) is not None:
         said.exact.append(pinned)
     else:
-        said.least.append(None if one.url else least(one.specifier))
+        said.least.append(None if one.url or not one.specifier else least(one.specifier))
 
 
 def least(specifier: str) -> Version | None:

@@ -92,6 +92,8 @@ def _on_line(one: Requirement, row: str, found: str, known: Catalogue) -> tuple[
     fixed = _lowest(one, known)
     if not fixed:
         return _Why(f"no release of {one.name} is known in which it is mended")
+    if one.url:
+        return _Why(f"{one.name} comes from an address: choose another file, of {fixed} or newer")
     if one.hashed:
         return _Why(f"{one.name} has a hash: compile the file again, with {one.name}>={fixed}")
     for start, end, new in _places(one, row, found, fixed):
