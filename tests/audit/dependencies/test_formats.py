@@ -38,6 +38,7 @@ FILES = {
     "a/environment.yaml": ("dependencies:\n  - pip\n  - pip:\n    - numpy\n    - torch==2.5.1\n", 5),
     "b/environment.yml": ("dependencies: [python, 'conda-forge::pytorch==2.5.1=cuda_118']\n", 1),
     "conda-lock.yml": ("package:\n- name: pytorch\n  version: 2.5.1\n  manager: conda\n  hash:\n    sha256: x\n", 2),
+    "run.py": ("#!/usr/bin/env python\n# /// script\n# dependencies = [\n#   'torch==2.5.1',\n# ]\n# ///\nx = 1\n", 4),
     "env.txt/requirements.txt": ("pytorch-lightning=2.5.0=pyhd8ed1ab_0\n", 1),
 }
 
@@ -135,3 +136,8 @@ def test_the_name_of_a_wheel_says_which_release_it_is(line):
 
 def test_a_bare_name_is_said_to_be_unpinned_and_no_more():
     assert rules("torch\npillow\n") == {"LEY406"}
+
+
+@pytest.mark.parametrize("text", ["gym: CartPole-v1\nseed: 1\n", "a: [\n", "name: '{{ x }}'\n"])
+def test_a_configuration_that_is_called_like_an_environment_is_none(text):
+    assert rules(text, "configs/env.yaml") == set()

@@ -38,6 +38,10 @@ CASES = {
         '[dependency-groups]\ntest = ["torch~=2.11", "x"]\n',
     ),
     "Pipfile": ('[packages]\ntorch = "==2.5.1"\n', '[packages]\ntorch = "==2.11.0"\n'),
+    "run.py": (
+        "# /// script\n# dependencies = ['torch==2.5.1']\n# ///\n",
+        "# /// script\n# dependencies = ['torch==2.11.0']\n# ///\n",
+    ),
     "setup.cfg": (
         "[options]\ninstall_requires =\n    torch>=2.0\n",
         "[options]\ninstall_requires =\n    torch>=2.11.0\n",

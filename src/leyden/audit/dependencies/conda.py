@@ -13,6 +13,7 @@ from leyden.audit.dependencies.declared import Declared, Requirement, Style, Tro
 from leyden.audit.dependencies.foreign import from_conda
 from leyden.audit.finding import Budget
 
+_DEPENDENCIES: Final = re.compile(r"^[\"']?(?:dependencies|package)\b", re.MULTILINE)
 _SPEC: Final = re.compile(
     r"(?:[^:\s]{1,200}::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]{0,126})\s*(?P<range>[^\[]{0,200}?)\s*(?:\[.{0,500}\])?"
 )
@@ -56,9 +57,11 @@ def read_lock(text: str, budget: Budget) -> Declared:
 
 
 def _documents(declared: Declared, text: str, budget: Budget) -> tuple[Node, ...]:
+    """Its documents; other files are called so too, and what is wrong with them is not for here."""
+    if _DEPENDENCIES.search(text) is None:
+        return ()
     parsed = parse_yaml(text, budget)
-    for trouble in parsed.troubles:
-        declared.troubles.append(Trouble(trouble.message, trouble.line))
+    declared.troubles += [Trouble(one.message, one.line) for one in parsed.troubles if one.kind == "malformed"]
     return parsed.documents
 
 

@@ -15,6 +15,8 @@ _IN_FOLDER: Final = re.compile(r"(?:requirements|reqs|constraints)")
 _ENVIRONMENT: Final = re.compile(r"(?:.{0,100}[-_.])?(?:environment|conda[-_]?env|env)(?:[-_.].{0,100})?\.ya?ml")
 _CONDA_LOCK: Final = re.compile(r"(?:.{0,100}[-_.])?conda-lock\.ya?ml")
 _PYLOCK: Final = re.compile(r"pylock(?:\.[^.]{1,100})?\.toml")
+_SCRIPT: Final = re.compile(rb"^# /// script\s*$", re.MULTILINE)
+_TOP: Final = 64 << 10  # bytes of a program in which it may say so
 _NAMES: Final = {
     "pyproject.toml": "pyproject",
     "setup.cfg": "setup.cfg",
@@ -44,6 +46,14 @@ def kind(path: str) -> str:
     return "lock" if _PYLOCK.fullmatch(name) else ""
 
 
+def kind_of(path: str, data: memoryview) -> str:
+    """As ``kind``, and also a program that says itself what it depends on."""
+    found = kind(path)
+    if not found and path.lower().endswith((".py", ".pyw")) and _SCRIPT.search(data[:_TOP]) is not None:
+        return "script"
+    return found
+
+
 def reader(found: str) -> Callable[[str, Budget], Declared]:
     """The reader of a kind, imported where it is used."""
     from leyden.audit.dependencies import conda, locks, project_files, requirements_txt, setup_files
@@ -54,6 +64,7 @@ def reader(found: str) -> Callable[[str, Budget], Declared]:
         "setup.cfg": setup_files.read_setup_cfg,
         "setup.py": setup_files.read_setup_py,
         "pip.conf": setup_files.read_pip_conf,
+        "script": project_files.read_script,
         "pipfile": project_files.read_pipfile,
         "pipfile.lock": locks.read_pipfile_lock,
         "lock": locks.read_toml,

@@ -62,7 +62,7 @@ def read_toml(text: str, budget: Budget) -> Declared:
 def read_pipfile_lock(text: str, budget: Budget) -> Declared:
     declared = Declared(Style.LOCK)
     parsed = parse_json(text, budget)
-    declared.troubles += [Trouble(trouble.message, trouble.line) for trouble in parsed.troubles]
+    declared.troubles += [Trouble(one.message, one.line) for one in parsed.troubles if one.kind == "malformed"]
     for document in parsed.documents:
         for section in ("default", "develop"):
             found = document.get(section) if isinstance(document, Mapping) else None

@@ -11,6 +11,7 @@ from leyden.audit.dependencies.declared import Declared, Option, Requirement, St
 from leyden.audit.dependencies.foreign import from_poetry
 from leyden.audit.finding import Budget
 
+_SCRIPT: Final = "# /// script"
 _REVISIONS: Final = ("rev", "ref", "tag", "branch")
 _URLS: Final = ("url", "file")
 
@@ -34,6 +35,25 @@ def read_pyproject(text: str, budget: Budget) -> Declared:
         _listed(declared, value, lines)
     for tool in ("poetry", "pdm"):
         _sources(declared, _inner(root, "tool", tool), "source")
+    return declared
+
+
+def read_script(text: str, budget: Budget) -> Declared:
+    """The block ``# /// script`` of a program, by PEP 723."""
+    rows = text.split("\n")
+    start = next((number for number, row in enumerate(rows) if row.rstrip() == _SCRIPT), len(rows))
+    inner = []
+    for row in rows[start + 1 :]:
+        if row.rstrip() == "# ///" or not row.startswith("#"):
+            break
+        inner.append(row.removeprefix("#").removeprefix(" "))
+    # The lines before it as empty ones, so that each line has its number.
+    block = "\n" * (start + 1) + "\n".join(inner)
+    declared, root = _parsed(Style.REQUIREMENTS, block, budget)
+    if root is not None:
+        lines = _Lines(block)
+        _listed(declared, root.get("dependencies"), lines)
+        _uv(declared, root, lines)
     return declared
 
 

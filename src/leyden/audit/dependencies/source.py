@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.dependencies.kinds import kind, reader
+from leyden.audit.dependencies.kinds import kind_of, reader
 from leyden.audit.finding import File, LimitError, Record, Source
 from leyden.audit.rules.dependencies import DEPENDENCIES
 
@@ -14,7 +14,7 @@ LARGEST: Final = 32 << 20  # bytes; locks of everything that a large company use
 
 def read_dependencies(file: File) -> Iterator[Record]:
     """Everything that is wrong with the dependencies in one file. Nothing inside archives is looked at."""
-    found = "" if file.place.inside else kind(file.place.path)
+    found = "" if file.place.inside else kind_of(file.place.path, file.data)
     if not found or not len(file.data):
         return
     if len(file.data) > LARGEST:

@@ -10,7 +10,7 @@ from typing import Final, final
 from leyden.audit.advisories.advisory import Catalogue
 from leyden.audit.dependencies.conda import NAMES
 from leyden.audit.dependencies.declared import Declared, Requirement, Style
-from leyden.audit.dependencies.kinds import kind, reader
+from leyden.audit.dependencies.kinds import kind_of, reader
 from leyden.audit.dependencies.versions import least
 from leyden.audit.finding import Budget
 from leyden.audit.fix.clauses import raised, raised_conda, raised_poetry
@@ -39,7 +39,7 @@ def raise_versions(path: str, text: str, known: Catalogue, lines: Collection[int
     if text.startswith(_MARK):
         bare = raise_versions(path, text[1:], known, lines, budget)
         return replace(bare, text=_MARK + bare.text)
-    found = kind(path)
+    found = kind_of(path, memoryview(text.encode("utf-8", "replace")))
     if not found:
         return Raised(text)
     declared = reader(found)(text, budget)
