@@ -85,7 +85,7 @@ def run(options: Namespace) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     report = perform(options, orders, threshold, past, kept.wrong)
     if options.format == "guide":
-        report = with_proposals(report, orders)
+        report = with_proposals(options, orders, report)
     deliver(options, report)
     if options.fix:
         from leyden.cli.audit_fix import mend
@@ -188,12 +188,12 @@ def perform(options: Namespace, orders: Orders, threshold: Severity, past: Past 
     return report
 
 
-def with_proposals(report: Report, orders: Orders) -> Report:
+def with_proposals(options: Namespace, orders: Orders, report: Report) -> Report:
     """The report with what each program would become: the guide shows it."""
-    from leyden.audit.fix.code.facts import facts_of
     from leyden.audit.fix.proposals import proposals
+    from leyden.cli.audit_fix import facts
 
-    found = proposals(report, orders.limits, facts_of(report, orders.versions))
+    found = proposals(report, orders.limits, facts(options, orders, report))
     return replace(report, proposals=tuple(found))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from leyden.audit.engine import Orders
 from leyden.audit.fix.apply import do_conversion, rewrite, tighten
-from leyden.audit.fix.code.facts import facts_of
+from leyden.audit.fix.code.facts import Facts, facts_of
 from leyden.audit.fix.plan import mends, plan
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.formats.diff import diff
@@ -25,9 +26,8 @@ _REST: Final = " What to do about the rest: leyden audit --format guide"
 
 def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     """Show the plan and carry it out if that is wanted; returns the report without what is mended."""
-    facts = facts_of(report, orders.versions)
-    conversion = not options.no_convert
-    steps = list(plan(report, orders.limits, facts, conversion=conversion, advisories=orders.advisories))
+    conversion, known = not options.no_convert, facts(options, orders, report)
+    steps = list(plan(report, orders.limits, known, conversion=conversion, advisories=orders.advisories))
     say("")
     for step in steps:
         say(f"  {told(step)}")
@@ -47,6 +47,16 @@ def mend(options: Namespace, orders: Orders, report: Report) -> Report:
     if left.counted:
         say(_REST.strip())
     return left
+
+
+def facts(options: Namespace, orders: Orders, report: Report) -> Facts:
+    """What proofs need to know of the project, with its environment, be that audited or not."""
+    from leyden.audit.environment import places
+
+    if options.no_environment:
+        return facts_of(report, orders.versions, None)
+    chosen = options.environment
+    return facts_of(report, orders.versions, places.named(chosen) if chosen else places.usual(Path(orders.root)))
 
 
 def told(step: Step) -> str:

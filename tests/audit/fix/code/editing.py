@@ -7,7 +7,7 @@ from leyden.audit.finding import Budget, File, Limits, Place
 from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.code.mending import Mended, Program
 
-NEW = Facts({"torch": "2.6.0", "lightning": "2.6.6", "pyyaml": "6.0.1", "python": "3.14"})
+NEW = Facts(here={"torch": "2.6.0", "lightning": "2.6.6", "pyyaml": "6.0.1", "python": "3.14"})
 
 
 def bytes_of(text: str | bytes) -> bytes:
@@ -15,8 +15,7 @@ def bytes_of(text: str | bytes) -> bytes:
 
 
 def found(text: str | bytes, facts: Facts = NEW):
-    file = File(Place("train.py"), memoryview(bytes_of(text)), Budget(), versions=facts.versions)
-    return list(findings(file))
+    return list(findings(File(Place("train.py"), memoryview(bytes_of(text)), Budget(), versions=facts.oldest)))
 
 
 def mended(text: str | bytes, facts: Facts = NEW) -> tuple[Program, list[Mended]]:

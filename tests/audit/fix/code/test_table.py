@@ -36,14 +36,14 @@ LEFT = (
     "from yaml import load, FullLoader\nload(stream, FullLoader)",
     "from ruamel.yaml import YAML\nYAML(typ='unsafe').load(stream)",
     "from tensorflow import keras\nkeras.config.enable_unsafe_deserialization()",
-    "import socket\nsocket.socket().bind(('', 80))",
-    "import ssl\nssl._create_default_https_context = ssl._create_unverified_context",
-    "import ssl\ncontext.verify_mode = ssl.CERT_NONE",
-    "import os\nos.umask(0)",
     "import torch\ndef load(path, weights_only=False): return torch.load(path, weights_only=weights_only)",
     "parser.add_argument('--host', default='0.0.0.0')",
     "def serve(app, host='0.0.0.0'): ...",
     "class Settings:\n    host: str = '0.0.0.0'",
+    "import socket\nsocket.socket().bind(('', 80))",
+    "import ssl\nssl._create_default_https_context = ssl._create_unverified_context",
+    "import ssl\ncontext.verify_mode = ssl.CERT_NONE",
+    "import os\nos.umask(0)",
 )
 EDITS = {
     "import torch\ntorch.load(p, weights_only=False)": "torch.load(p, weights_only=True)",
@@ -72,8 +72,8 @@ def test_a_call_becomes(before, after):
 @pytest.mark.parametrize(
     "text",
     [
-        "import requests\nrequests.get('http:' '//a.org/b')  # http://a.org",
-        "import requests\nrequests.get('\\x68ttp://a.org/b')  # http://a.org",
+        "import requests\nrequests.get('http:' '//a.org/b')  # http://",
+        "import requests\nrequests.get('\\x68ttp://a.org/b')  # http://",
     ],
 )
 def test_what_is_written_in_another_way_is_left(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from leyden.audit.code.inspection import MEMBERS, findings, inspect
@@ -41,12 +41,9 @@ class Program:
     """A program as it was audited. UnfitError where it is none, or is not what it was."""
 
     def __init__(self, path: str, source: bytes, limits: Limits, facts: Facts) -> None:
-        self._path, self._source, self._limits, self._facts = path, source, limits, facts
-        self._file = self._as_file(source)
-        try:
-            self._unit = _unit(self._file)
-        except (UnparsedError, LimitError) as error:
-            raise UnfitError(str(error)) from None
+        self._source, self._facts = source, facts
+        self._file = File(Place(path), memoryview(source), Budget(limits), versions=facts.oldest)
+        self._unit = _parsed(self._file)
         if _depth(self._unit.tree) > _DEEPEST:
             raise UnfitError("it is nested too deep")
         self._text = str(source, "utf-8-sig", "replace")
@@ -58,8 +55,8 @@ class Program:
         places = {(one.rule, one.place.line, one.place.column): one for one in wanted}
         used = scoped(self._unit.tree, "package", self._file.budget, MEMBERS)
         scopes = {id(one.node): one.scope for one in used}
-        resolver = Resolver()
-        for node, hit in inspect(used, Versions(self._facts.versions)):
+        resolver, versions = Resolver(), Versions(self._facts.oldest)
+        for node, hit in inspect(used, versions):
             place = self._unit.place_of(node)
             finding = places.get((hit.rule.id, place.line, place.column))
             if finding is None or not isinstance(node, ast.Call) or hit.rule.id not in TREATMENTS:
@@ -67,7 +64,8 @@ class Program:
             del places[hit.rule.id, place.line, place.column]
             scope = scopes[id(node)]
             paths = resolver.paths(node.func, scope)
-            call = Call(node, paths[0] if paths else f"?.{getattr(node.func, 'attr', '')}", scope, resolver, node.args)
+            path = paths[0] if paths else f"?.{getattr(node.func, 'attr', '')}"
+            call = Call(node, path, scope, resolver, node.args, versions)
             treatment = TREATMENTS[hit.rule.id]
             edits = tuple(treatment.edits(call))
             if edits:
@@ -89,10 +87,7 @@ class Program:
         return after
 
     def _check(self, after: bytes, gone: Sequence[Mended], edits: Sequence[Edit]) -> None:
-        try:
-            changed = _unit(self._as_file(after))
-        except (UnparsedError, LimitError) as error:
-            raise UnfitError(f"the result is no program: {error}") from None
+        changed = _parsed(self._with(after))
         if not _same(self._unit.tree, changed.tree, edits):
             raise UnfitError("more would change than was meant")
         if self._known is None:
@@ -104,14 +99,18 @@ class Program:
 
     def _found(self, source: bytes) -> Counter[tuple[str, str]]:
         """What the audit says, without the places, which move."""
-        return Counter((finding.rule, finding.message) for finding in findings(self._as_file(source)))
+        return Counter((finding.rule, finding.message) for finding in findings(self._with(source)))
 
-    def _as_file(self, source: bytes) -> File:
-        return File(Place(self._path), memoryview(source), Budget(self._limits), versions=self._facts.versions)
+    def _with(self, source: bytes) -> File:
+        """The same file with other content, and as much time for it."""
+        return replace(self._file, data=memoryview(source), budget=Budget(self._file.budget.limits))
 
 
-def _unit(file: File) -> Unit:
-    unit = parsed(file, anything)
+def _parsed(file: File) -> Unit:
+    try:
+        unit = parsed(file, anything)
+    except (UnparsedError, LimitError) as error:
+        raise UnfitError(f"it cannot be parsed: {error}") from None
     assert unit is not None
     return unit
 

@@ -33,7 +33,7 @@ def same_default(call: Call, program: Sequence[ast.stmt], facts: Facts) -> bool:
 
 def same_default_of_lightning(call: Call, program: Sequence[ast.stmt], facts: Facts) -> bool:
     """Lightning 2.6 hands ``weights_only`` on to torch, but for addresses; a class of the program may do otherwise."""
-    modules = [name for name in _LIGHTNING if name in facts.versions]
+    modules = [name for name in _LIGHTNING if facts.runs(name)]
     source = call.argument(0, "checkpoint_path")
     beginning = "" if source is None else source.begins()
     return (

@@ -27,6 +27,7 @@ class Treatment:
     proof: Proof | None = None
 
 
+_LIGHTNING: Final = "It takes Lightning 2.6 or newer. "
 _REFUSED = "Files that hold more than weights and plain values are refused from then on: `leyden convert` them before."
 
 TREATMENTS: Final[Mapping[str, Treatment]] = {
@@ -46,8 +47,10 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     loads.WHOLE_MODEL.id: Treatment(
         makers.by_state, "Change what loads the file too: `model.load_state_dict(torch.load(path, weights_only=True))`."
     ),
-    training.UNPICKLED.id: Treatment(says("weights_only", "True"), _REFUSED),
-    training.BY_DEFAULT.id: Treatment(says("weights_only", "True"), _REFUSED, proofs.same_default_of_lightning),
+    training.UNPICKLED.id: Treatment(says("weights_only", "True"), _LIGHTNING + _REFUSED),
+    training.BY_DEFAULT.id: Treatment(
+        says("weights_only", "True"), _LIGHTNING + _REFUSED, proofs.same_default_of_lightning
+    ),
     surroundings.LISTENS.id: Treatment(makers.this_machine, "Other machines no longer reach it, unless through SSH."),
     surroundings.DEBUGGER.id: Treatment(without("debug"), "While developing, start it with `flask --debug run`."),
     surroundings.SHARED.id: Treatment(without("share"), "The page is then reached on this machine alone."),
