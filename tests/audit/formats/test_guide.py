@@ -16,7 +16,11 @@ from leyden.audit.formats import guide
 from leyden.audit.report import Proposal
 from leyden.audit.rules.code_loads import TORCH_BY_DEFAULT
 from leyden.audit.rules.engine import DAMAGED
+from leyden.audit.rules.environment import STARTUP_LINE
+from leyden.audit.rules.host import KEY_OPEN
+from leyden.audit.rules.online import KNOWN_VULNERABLE
 from leyden.audit.rules.permissions import WRITABLE_FILE
+from leyden.audit.rules.runs import MOVED
 
 TOKEN = "ghp_" + "a1B2" * 10
 
@@ -75,7 +79,7 @@ def test_a_long_list_is_cut_and_its_check_names_what_was_audited():
     shown = Rendered(written(report(*(BAD.at(Place(f"{number}.py"), "So.") for number in range(40)))))
     assert len(shown.places) == 26
     assert shown.places[-1] == "[ ] and 15 more places, which `leyden audit` shows"
-    assert "leyden audit .\n" in shown.blocks
+    assert "leyden audit\n" in shown.blocks
 
 
 def test_changes_are_shown_with_what_to_look_out_for():
@@ -89,9 +93,29 @@ def test_changes_are_shown_with_what_to_look_out_for():
     shown = Rendered(text)
     assert shown.headings[0] == "Let it mend what it can"
     assert "1 place can be mended" in text
-    assert "leyden audit --fix --no-convert .\n" in shown.blocks
+    assert "leyden audit --fix --no-convert\n" in shown.blocks
+    assert shown.places == ["[ ] `a.py:1` (`--fix` does it)", "[ ] `b.py:1`"]
     assert {"--- a.py\n+good\n", "--- b.py\n+good\n"} <= {*shown.blocks}
     assert "if you decide so. See who reads it." in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "check"),
+    [
+        (STARTUP_LINE, "leyden audit"),
+        (MOVED, "leyden audit"),
+        (KNOWN_VULNERABLE, "leyden audit --online"),
+        (KEY_OPEN, "leyden audit --host"),
+    ],
+)
+def test_what_is_found_besides_files_is_checked_where_it_was_found(rule, check):
+    blocks = Rendered(written(report(rule.at(Place("/usr/lib/a"), "So.")))).blocks
+    assert f"{check}\n" in blocks
+
+
+def test_the_check_of_a_note_asks_for_notes():
+    blocks = Rendered(written(report(MILD.at(Place("a.py").at_line(1), "So."), threshold=Severity.INFO))).blocks
+    assert "leyden audit --severity info a.py\n" in blocks
 
 
 def test_each_step_has_the_commands_that_are_known():

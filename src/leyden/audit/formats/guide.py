@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from leyden.audit.finding import Finding, Rule, Severity, sorted_findings
-from leyden.audit.formats.guide_parts import EACH, VERSIONS, after_all, checkpoints, why_not_whole
+from leyden.audit.formats.guide_parts import EACH, VERSIONS, after_all, again, checkpoints, command, why_not_whole
 from leyden.audit.formats.markdown import argument, block, code, place, prose
 from leyden.audit.formats.plain import amount, plural
 from leyden.audit.report import Proposal, Report
@@ -73,7 +73,7 @@ def steps_of(report: Report) -> list[Step]:
         Step(
             report.rules[rule],
             tuple(findings),
-            tuple(one for one in report.proposals if one.findings and one.findings[0].rule == rule),
+            tuple(one for one in report.proposals if any(finding.rule == rule for finding in one.findings)),
         )
         for rule, findings in by_rule.items()
     ]
@@ -111,8 +111,11 @@ def _first(report: Report) -> Iterator[str]:
             f"{plural(mended, 'place')} can be mended without a risk for what works. This shows each change and asks "
             "before it does anything:\n\n"
         )
-        yield block([f"leyden audit --fix --no-convert {' '.join(map(argument, report.paths))}"], "sh")
-        yield "\nThen make the guide again: what is done is no longer in it.\n\n"
+        yield block([command(report.paths, " --fix --no-convert")], "sh") + "\n"
+        changes = [line for proposal in report.proposals if proposal.automatic for line in proposal.diff]
+        if changes:
+            yield "In programs, these:\n\n" + block(changes, "diff") + "\n"
+        yield "Then make the guide again: what is done is no longer in it.\n\n"
 
 
 def _step(number: int, step: Step, report: Report) -> Iterator[str]:
@@ -133,8 +136,7 @@ def _step(number: int, step: Step, report: Report) -> Iterator[str]:
     yield f"**Done** when this no longer says {rule.id}:\n\n"
     checked = dict.fromkeys(map(_checked, step.findings))
     paths = tuple(checked) if len(checked) <= _MOST_PATHS else report.paths
-    severity = f" --severity {report.threshold.name.lower()}" if report.threshold is Severity.INFO else ""
-    yield block([f"leyden audit{severity} {' '.join(map(argument, paths))}"], "sh") + "\n"
+    yield block([again(rule, paths, report)], "sh") + "\n"
 
 
 def _checked(finding: Finding) -> str:
@@ -146,11 +148,13 @@ def _checked(finding: Finding) -> str:
 def _places(step: Step) -> Iterator[str]:
     """A list to tick off; what is the same everywhere is said once."""
     messages = {finding.message for finding in step.findings}
+    by_itself = {finding for proposal in step.proposals if proposal.automatic for finding in proposal.findings}
     yield f"**Where.** {prose(step.findings[0].message)}\n\n" if len(messages) == 1 else "**Where.**\n\n"
     for finding in step.findings[:_MOST_PLACES]:
         worse = f" ({finding.severity.name.lower()})" if finding.severity is not step.severity else ""
         said = f": {prose(finding.message)}" if len(messages) > 1 else ""
-        yield f"- [ ] {place(finding.place)}{worse}{said}\n"
+        made = " (`--fix` does it)" if finding in by_itself else ""
+        yield f"- [ ] {place(finding.place)}{worse}{said}{made}\n"
     if len(step.findings) > _MOST_PLACES:
         yield f"- [ ] and {plural(len(step.findings) - _MOST_PLACES, 'more place')}, which `leyden audit` shows\n"
     yield "\n"
@@ -165,9 +169,6 @@ def _each(step: Step) -> Iterator[str]:
 
 
 def _changes(proposals: Sequence[Proposal]) -> Iterator[str]:
-    made = [line for proposal in proposals if proposal.automatic for line in proposal.diff]
-    if made:
-        yield "`--fix` makes this change:\n\n" + block(made, "diff") + "\n"
     decided = [proposal for proposal in proposals if not proposal.automatic and proposal.diff]
     for caution in dict.fromkeys(proposal.caution for proposal in decided):
         yield f"**A change that would do it**, if you decide so. {prose(caution)}\n\n"

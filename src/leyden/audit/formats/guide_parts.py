@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+from leyden.audit.finding import Rule, Severity
 from leyden.audit.formats.markdown import argument, block, place
 from leyden.audit.formats.plain import plural
 from leyden.audit.report import Report
 from leyden.audit.rules.code_loads import TORCH_BY_DEFAULT
-from leyden.audit.rules.code_training import BY_DEFAULT, ENVIRONMENT, HPARAMS_FILE
+from leyden.audit.rules.code_training import BY_DEFAULT, HPARAMS_FILE
+from leyden.audit.rules.code_training import ENVIRONMENT as FROM_ENVIRONMENT
+from leyden.audit.rules.environment import ENVIRONMENT
+from leyden.audit.rules.host import HOST
+from leyden.audit.rules.online import ONLINE
 from leyden.audit.rules.permissions import WRITABLE_DIRECTORY, WRITABLE_FILE
+from leyden.audit.rules.runs import RUNS
 
 _LIGHTNING: Final = "pip install 'torch>=2.6' 'lightning>=2.6.6'   # or pytorch-lightning, if that is its name here"
 VERSIONS: Final[Mapping[str, str]] = {
     TORCH_BY_DEFAULT.id: "pip install 'torch>=2.6'",
-    **dict.fromkeys((BY_DEFAULT.id, ENVIRONMENT.id, HPARAMS_FILE.id), _LIGHTNING),
+    **dict.fromkeys((BY_DEFAULT.id, FROM_ENVIRONMENT.id, HPARAMS_FILE.id), _LIGHTNING),
 }
+# What looks at more than files, and how it is asked to.
+_BESIDES: Final = ((ENVIRONMENT, ""), (RUNS, ""), (ONLINE, " --online"), (HOST, " --host"))
 # For each file.
 EACH: Final[Mapping[str, str]] = {WRITABLE_FILE.id: "chmod go-w {}", WRITABLE_DIRECTORY.id: "chmod go-w {}"}
 
 _PICKLED: Final = ("torch-zip", "torch-legacy")
 _MOST: Final = 10
 _REVIEW: Final = timedelta(days=180)
-_HOOK: Final = (
-    "# .pre-commit-config.yaml",
-    "repos:",
-    "  - repo: local",
-    "    hooks:",
-    "      - id: leyden-audit",
-    "        name: leyden audit",
-    "        entry: leyden audit",
-    "        language: system",
-    "        pass_filenames: false",
-)
+
+
+def command(paths: Sequence[str], options: str = "") -> str:
+    """An audit of some paths; that of the directory as a whole looks at what is installed and has run there too."""
+    named = "" if tuple(paths) == (".",) else "".join(f" {argument(path)}" for path in paths)
+    return f"leyden audit{options}{named}"
+
+
+def again(rule: Rule, paths: Sequence[str], report: Report) -> str:
+    """The audit that says whether there is still something for a rule."""
+    severity = f" --severity {report.threshold.name.lower()}" if report.threshold is Severity.INFO else ""
+    for rules, options in _BESIDES:
+        if rule in rules:
+            return command((".",), options + severity)
+    return command(paths, severity)
 
 
 def why_not_whole(number: int) -> str:
@@ -86,7 +98,9 @@ def after_all(report: Report) -> Iterator[str]:
         yield block(
             ["leyden audit --write-baseline audit-baseline.json", "leyden audit --baseline audit-baseline.json"], "sh"
         )
-    yield "\n**Before each commit**, with pre-commit:\n\n" + block(_HOOK, "yaml")
+    yield "\n**Now and then**, to hear what is new since the last time:\n\n" + block(["leyden audit --save"], "sh")
+    yield "\n**Before each commit**, as `.git/hooks/pre-commit`, which has to be executable:\n\n"
+    yield block(["#!/bin/sh", "exec leyden audit --since HEAD"], "sh")
     yield (
         "\n**In continuous integration**, run `leyden audit`: it ends with 0 if there is nothing, 1 if there is "
         "something, 2 if something could not be looked at.\n"

@@ -13,7 +13,7 @@ from leyden.audit.formats.plain import printable, where
 # An underscore inside of a word marks nothing.
 _MARKS: Final = re.compile(r"([\\`*\[\]<>&|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 # Words that some programs make links of, however they are escaped: addresses, people, numbers of issues.
-_LINKS: Final = re.compile(r"(?i)@|://|www\.|mailto:|#\d")
+_LINKS: Final = re.compile(r"(?i)@|://|www\.|mailto:|^\W?#\d")
 
 
 def code(text: str) -> str:
