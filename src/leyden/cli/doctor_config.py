@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from leyden.audit.code.trainers import Made
-from leyden.audit.config.documents import PARSERS, decoded, parse, suffix
+from leyden.audit.config.documents import PARSERS, decoded, parse
 from leyden.audit.config.nodes import Mapping, Node, Scalar, Sequence, target
+from leyden.audit.config.shapes import suffix
 from leyden.audit.finding import Budget, Place
 from leyden.audit.opening import head
 from leyden.errors import FormatError
