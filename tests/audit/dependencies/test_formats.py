@@ -27,6 +27,7 @@ FILES = {
     "setup.cfg": ("[options]\ninstall_requires =\n    numpy\n    torch==2.5.1\n", 4),
     "a/setup.cfg": ("[options.extras_require]\ngpu =\n    torch==2.5.1; python_version>'3'\n", 3),
     "setup.py": ("from setuptools import setup\nneeds = ['numpy',\n 'torch==2.5.1']\nsetup(install_requires=needs)", 3),
+    "b/setup.py": ("from setuptools import setup\nx = 1if y else '\\d'\nsetup(install_requires=['torch==2.5.1'])", 3),
     "a/setup.py": ("import setuptools\nsetuptools.setup(extras_require={'gpu': ['torch==2.5.1']})", 2),
     "Pipfile": ('[packages]\ntorch = "==2.5.1"\n', 2),
     "Pipfile.lock": (json.dumps({"default": {"torch": {"version": "==2.5.1", "hashes": ["x"]}}}, indent=1), 3),

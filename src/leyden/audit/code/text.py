@@ -69,7 +69,7 @@ def parsed(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
     if not worth(source):
         return None
     # The parser reads the encoding as Python would; lines are shown as they are decoded most often.
-    return Unit(_tree(source), lines_of(str(source, "utf-8", "replace")), file.place)
+    return Unit(module(source), lines_of(str(source, "utf-8", "replace")), file.place)
 
 
 def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
@@ -96,11 +96,11 @@ def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
 
 def _cell(number: int, text: str) -> ast.Module:
     try:
-        return _tree(text)
+        return module(text)
     except UnparsedError:  # with magics, which cannot be told from a line that begins with an operator
         pass
     try:
-        return _tree(without_magics(text))
+        return module(without_magics(text))
     except UnparsedError as error:
         raise UnparsedError(f"Cell {number}: {error}") from None
 
@@ -112,7 +112,8 @@ def _cells(file: File) -> Iterator[tuple[int, str]]:
         raise UnparsedError(f"It is no notebook: {error}") from None
 
 
-def _tree(source: bytes | str) -> ast.Module:
+def module(source: bytes | str) -> ast.Module:
+    """The syntax tree of a program; UnparsedError says why there is none. Nothing is warned of."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the compiler would say about escapes is the author's business

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from leyden.audit.code.text import UnparsedError, module
 from leyden.audit.dependencies import requirements_txt
 from leyden.audit.dependencies.declared import Declared, Option, Style, requirement
 from leyden.audit.finding import Budget
@@ -47,8 +48,8 @@ def read_setup_py(text: str, budget: Budget) -> Declared:
     if len(text) > _LARGEST:
         return declared
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = module(text)
+    except UnparsedError:
         return declared  # told by the auditor of code
     named = {
         one.targets[0].id: one.value
