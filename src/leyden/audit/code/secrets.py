@@ -35,7 +35,7 @@ def is_placeholder(text: str) -> bool:
 
 def is_secret(name: str, text: str) -> bool:
     """Whether ``text`` under this name is a secret, and no placeholder, path or word."""
-    if redact_text(text, {}) == HIDDEN:  # it has the form that a service gives its keys
+    if text != HIDDEN and redact_text(text, {}) == HIDDEN:  # it has the form that a service gives its keys
         return True
     if not is_secret_name(name) or not _SHAPE.fullmatch(text) or is_placeholder(text):
         return False

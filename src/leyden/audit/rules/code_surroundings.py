@@ -242,7 +242,8 @@ SECRET: Final = Rule(
         "config = {'token': 'q9Zr8Ts7Vu6Xw5Yx'}",
         "def connect(user, password='hunter2-Xy7qpt', *, api_key=None): ...",
     ),
-    good=("api_key = os.environ['API_KEY']", "token = '<pad>'", "password = ''", "pad_token = 'AbCdEf123456789'"),
+    good=("api_key = os.environ['API_KEY']", "token = '<pad>'", "password = ''", "pad_token = 'AbCdEf123456789'",
+          "api_key = '[secret]'"),
 )  # fmt: skip
 SECRET_SHOWN: Final = Rule(
     id="LEY265",
