@@ -5,6 +5,7 @@ Each line in is a JSON list of jobs; for each job one line goes out, a JSON list
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -38,6 +39,7 @@ def main() -> None:
     """Serve on standard input and output until the other side closes them."""
     from leyden.audit.sources import SOURCES
 
+    gc.set_threshold(50_000)  # a syntax tree is many objects and no circle, and looking for some takes a tenth
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side gets it too, and ends this one
     _limit_memory(Limits().memory)
     serve(SOURCES, sys.stdin.buffer, sys.stdout.buffer)

@@ -41,6 +41,11 @@ STORE = "import torch.distributed as dist\n"
         ),
         (IO + "x = b'a'\nx = b'b'\npickle.loads(x)", IO + "x = b'a'\nx = read()\npickle.loads(x)", "LEY204"),
         (PICKLER + "raise ValueError\nR(stream).load()", PICKLER + "return vars(m)[name]\nR(stream).load()", "LEY204"),
+        (
+            PICKLER + "if name in KNOWN:\n      return vars(m)[name]\n    refuse(name)\nR(stream).load()",
+            PICKLER + "if name in MOVED:\n      name = MOVED[name]\n    return vars(m)[name]\nR(stream).load()",
+            "LEY204",
+        ),
         ("import torch\nIGNORED = {torch.load, torch.save}", "import torch\nREADERS = [torch.load]", "LEY202"),
         ("assert eval(repr(x)) == x", "assert eval(text(x)) == x", "LEY231"),
         ("x = 'a'\nx = 'b'\neval(x)", "x = 'a'\nx = read()\neval(x)", "LEY231"),
