@@ -47,6 +47,23 @@ STORE = "import torch.distributed as dist\n"
             "LEY204",
         ),
         ("import torch\nIGNORED = {torch.load, torch.save}", "import torch\nREADERS = [torch.load]", "LEY202"),
+        ("for x in ('1', '2'):\n  eval(x)", "for x in ('1', y):\n  eval(x)", "LEY231"),
+        ("exec(compile('1', 'f', 'exec'))", "exec(compile(text, 'f', 'exec'))", "LEY231"),
+        (
+            "import os, configparser\nclass C(configparser.ConfigParser):\n  def d(self): os.remove(self.file)",
+            "import os, configparser\nclass C(configparser.ConfigParser):\n  def d(self): os.remove(self['a'])",
+            "LEY266",
+        ),
+        (
+            "from multiprocessing.connection import Listener\nListener()\nListener('/run/me/socket')",
+            "from multiprocessing.connection import Listener\nListener(family='AF_INET')",
+            "LEY249",
+        ),
+        (
+            "import ssl\nc = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\nc.verify_mode = ssl.CERT_NONE",
+            "import ssl\nc = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\nc.verify_mode = ssl.CERT_NONE",
+            "LEY247",
+        ),
         ("assert eval(repr(x)) == x", "assert eval(text(x)) == x", "LEY231"),
         ("x = 'a'\nx = 'b'\neval(x)", "x = 'a'\nx = read()\neval(x)", "LEY231"),
         (STORE + "dist.TCPStore('host', 1)", STORE + "dist.TCPStore('host', 1, 2, rank == 0)", "LEY242"),

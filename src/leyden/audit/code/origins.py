@@ -46,7 +46,8 @@ _FROM: Final[tuple[tuple[Origin, tuple[str, ...]], ...]] = (
         (
             "yaml.safe_load()", "yaml.load()", "yaml.full_load()", "yaml.unsafe_load()", "json.load()", "json.loads()",
             "tomllib.load()", "tomllib.loads()", "tomli.load()", "toml.load()", "omegaconf.OmegaConf.load()",
-            "omegaconf.DictConfig()", "hydra.compose()", "configparser.ConfigParser()", "ruamel.yaml.YAML().load()",
+            "omegaconf.DictConfig()", "hydra.compose()", "configparser.ConfigParser().get()",
+            "configparser.ConfigParser()[]", "configparser.ConfigParser().items()", "ruamel.yaml.YAML().load()",
         ),
     ),
     (

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, final
 
 from leyden.audit.code.origins import Origin, origin_of
 from leyden.audit.code.resolve import NOTHING, Resolver
-from leyden.audit.code.scopes import Default, Scope
+from leyden.audit.code.scopes import Binding, Default, Element, Scope
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Rule, Severity
 
@@ -65,10 +65,22 @@ class Value:
     @property
     def is_written_out(self) -> bool:
         """Whether all that this can be stands in the program."""
-        found = self.scope.find(self.node.id) if isinstance(self.node, ast.Name) else None
-        if found is None or len(found[0]) < 2:
-            return self.is_constant
-        return all(isinstance(bound, ast.Constant) for bound in found[0])
+        match self.node:
+            case ast.Name(id=name) if (found := self.scope.find(name)) is not None:
+                return all(self._is_written(bound, found[1]) for bound in found[0])
+            case ast.Call(func=ast.Name(id="compile"), args=[source, *_]):
+                return Value(source, self.scope, self.resolver).is_written_out
+            case _:
+                return self.is_constant
+
+    def _is_written(self, bound: Binding, scope: Scope) -> bool:
+        match bound:
+            case ast.expr():
+                return Value(bound, scope, self.resolver).is_constant
+            case Element(of=ast.expr() as whole):
+                return all(one.is_constant for one in Value(whole, scope, self.resolver).parts())
+            case _:
+                return False
 
     @property
     def is_own(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from leyden.audit.code.origins import WORDS, Origin
 from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import NOTHING, starts
-from leyden.audit.code.scopes import Receiver, Scope
+from leyden.audit.code.scopes import Receiver
 from leyden.audit.code.secrets import is_secret, is_secret_name
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_surroundings as rules
@@ -122,7 +122,11 @@ def receives_objects(call: Call) -> Iterator[Hit]:
 
 
 def connection(call: Call) -> Iterator[Hit]:
-    if call.argument(3, "authkey") is None and not call.is_open:
+    address = call.argument(0, "address")
+    family = call.argument(1, "family")
+    # By itself, it is a socket in a directory of this user; a path is one that others may not write to.
+    here = family is None and (address is None or bool(address.text()))
+    if call.argument(3, "authkey") is None and not call.is_open and not here:
         yield Hit(rules.SOCKET_PICKLES, "Without an `authkey`, what anybody sends is unpickled.")
 
 
@@ -275,7 +279,7 @@ def assigned(target: ast.expr, value: Value) -> Iterator[Hit]:
             if name == "verify" and value.constant() is False:
                 if any(starts(path, HTTP) for path in value.resolver.paths(owner, value.scope)):
                     yield Hit(rules.TLS, "`verify = False` takes any certificate.")
-            elif name == "verify_mode" and "ssl.CERT_NONE" in value.paths() and not _is_own_class(owner, value.scope):
+            elif name == "verify_mode" and "ssl.CERT_NONE" in value.paths() and not _asks_nobody(owner, value):
                 yield Hit(rules.TLS, "`CERT_NONE` takes any certificate.")
         case ast.Name(id=name):
             yield from secret(name, value)
@@ -283,8 +287,18 @@ def assigned(target: ast.expr, value: Value) -> Iterator[Hit]:
             return
 
 
-def _is_own_class(owner: ast.expr, scope: Scope) -> bool:
-    """Whether this is ``self`` of a class that has nothing to do with ``ssl``."""
+def _asks_nobody(owner: ast.expr, value: Value) -> bool:
+    """Whether this is ``self`` of a class that has nothing to do with ``ssl``, or the context of a server, which asks
+    its clients for no certificate anyway."""
+    scope = value.scope
+    match value.resolver.literal(owner, scope):
+        case ast.Call(args=[purpose, *_]) if any(
+            path.endswith(("PROTOCOL_TLS_SERVER", "Purpose.CLIENT_AUTH"))
+            for path in value.resolver.paths(purpose, scope)
+        ):
+            return True
+        case _:
+            pass
     found = scope.find(owner.id) if isinstance(owner, ast.Name) else None
     receivers = [] if found is None else [one for one in found[0] if isinstance(one, Receiver)]
     classes = [one.cls.node for one in receivers if isinstance(one.cls.node, ast.ClassDef)]
