@@ -80,6 +80,11 @@ def test_a_rule_between_arguments_is_not_asked_where_one_of_them_is_not_known(pr
     assert sorted(rules(doctor("train.py", capsys=capsys)[1])) == ["LEY531", "LEY532"]
 
 
+def test_an_address_that_the_program_may_allow_is_no_refusal(project, capsys):
+    program(project, "leyden.allow_remote('s3://b')", "leyden.Trainer(default_root_dir='s3://b/run')")
+    assert doctor("train.py", capsys=capsys)[0] == 0
+
+
 def test_modules_that_it_imports_are_audited_too(project, capsys):
     program(project, "import loading")
     (project / "loading.py").write_text("import torch\ntorch.load('m.pt', weights_only=False)\n")

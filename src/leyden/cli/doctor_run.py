@@ -108,6 +108,8 @@ def _refusal(arguments: Mapping[str, Any], settings: Any, trainer: Any) -> str:
         if name != "self"
     }
     given = {**defaults, **arguments}
+    if "://" in str(given["default_root_dir"]):  # whether its place is allowed, the program says while it runs
+        given["default_root_dir"] = None
     resolved = inspect.signature(settings.resolve).parameters
     try:
         settings.refuse_unavailable(**{name: given[name] for name in settings.UNAVAILABLE})
