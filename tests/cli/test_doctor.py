@@ -118,6 +118,17 @@ def test_what_is_installed_for_the_program_is_looked_at(project, capsys):
     assert rules(doctor("train.py", capsys=capsys)[1]) == ["LEY421"]
 
 
+def test_what_the_project_has_accepted_does_not_count(project, capsys):
+    program(project, "leyden.Trainer(max_epoch=3)")
+    accepted = 'rule = "LEY530"\npath = "train.py"\nreason = "an error on purpose"\nuntil = 2099-01-01\n'
+    (project / "pyproject.toml").write_text(f"[[tool.leyden.audit.suppress]]\n{accepted}")
+    code, found = doctor("train.py", capsys=capsys)
+    assert code == 0
+    assert [one["accepted"]["by"] for one in found["findings"] if one["rule"] == "LEY530"] == ["settings"]
+    (project / "pyproject.toml").write_text('[tool.leyden.audit]\nseverity = "critical"\n')
+    assert doctor("train.py", capsys=capsys)[0] == 0
+
+
 def test_what_the_project_declares_is_looked_at(project, capsys):
     program(project)
     (project / "requirements.txt").write_text("lightning==2.6.3\n")

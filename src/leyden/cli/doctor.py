@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from leyden.audit.finding import Finding, Severity, Survey
+from leyden.audit.finding import Finding, Survey
 from leyden.cli.audit import sources
 from leyden.cli.command import Command
 from leyden.errors import SettingsError
@@ -18,6 +18,7 @@ from leyden.redaction import redact_text
 
 if TYPE_CHECKING:
     from leyden.audit.doctor.line import Line
+    from leyden.audit.settings import Settings
     from leyden.cli.advisories_kept import Kept
 
 HELP = "Tell what this machine is like for training; with a program, whether its run would start, without running it."
@@ -36,14 +37,16 @@ def run(options: Namespace) -> int:
     """0 if all is well, 1 if something is to be mended, 2 if something could not be looked at."""
     from leyden.audit.doctor.line import Status
     from leyden.audit.report import counts, exit_code
+    from leyden.audit.rules.every import RULES
+    from leyden.audit.settings import load
     from leyden.cli import advisories_kept, doctor_lines
 
     if options.config and options.script is None:
         raise SettingsError("--config goes with a program: leyden doctor train.py --config FILE")
-    kept = advisories_kept.newest()
+    settings, kept = load(Path(), tuple(RULES)), advisories_kept.newest()
     lines = [] if options.script else list(doctor_lines.lines(Path(), kept.catalogue()))
-    findings = examine(options.script, options.config, kept)
-    counted = [one for one in findings if counts(one, Severity.LOW)]
+    findings = examine(options.script, options.config, kept, settings)
+    counted = [one for one in findings if counts(one, settings.severity)]
     broken = any(line.status is Status.PROBLEM for line in lines)
     code = exit_code(tuple(counted)) or int(broken)
     if options.json:
@@ -53,7 +56,7 @@ def run(options: Namespace) -> int:
     return code
 
 
-def examine(script: str | None, configurations: Sequence[str], kept: Kept) -> list[Finding]:
+def examine(script: str | None, configurations: Sequence[str], kept: Kept, settings: Settings) -> list[Finding]:
     """What the audit of the machine, or of a program and what it imports, finds."""
     from leyden.audit.dependencies.versions import versions
     from leyden.audit.engine import Orders, audit, default_jobs
@@ -62,7 +65,14 @@ def examine(script: str | None, configurations: Sequence[str], kept: Kept) -> li
 
     paths, surveys = machine(kept) if script is None else a_run(script, configurations, kept)
     root = os.path.realpath(os.curdir)
-    orders = Orders(tuple(paths), root, jobs=default_jobs(), advisories=kept.path, versions=versions(root))
+    orders = Orders(
+        tuple(paths),
+        root,
+        jobs=default_jobs(),
+        suppressions=settings.suppress,
+        advisories=kept.path,
+        versions=versions(root),
+    )
     records = audit(orders, sources, today=today(), worker=command(), surveys=surveys)
     return [one for one in records if isinstance(one, Finding)]
 
