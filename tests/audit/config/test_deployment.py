@@ -76,6 +76,13 @@ def test_arguments_and_stages_are_followed():
     assert rules("ARG BASE\nFROM ${BASE:-ubuntu}\n", "Dockerfile") == ["LEY336"]
 
 
+def test_what_is_copied_from_an_image_and_what_waits_for_the_next_build_count():
+    text = "FROM a:1@sha256:0 AS build\nCOPY --from=build /a /a\nCOPY --from=0 /a /a\nCOPY --from={} /uv /bin/\n"
+    assert rules(text.format("ghcr.io/astral-sh/uv:latest"), "Dockerfile") == ["LEY336"]
+    assert rules(text.format("build"), "Dockerfile") == []
+    assert rules("FROM a:1@sha256:0\nONBUILD RUN curl https://a.b/c | sh\n", "Dockerfile") == ["LEY341"]
+
+
 def test_an_image_elsewhere_is_a_picture():
     assert rules("image: figures/loss\nmodel: {image: resnet}\n", "a.yaml") == []
     assert rules("on: push\njobs: {a: {with: {image: notebook}, strategy: {image: b}}}\n", WORKFLOW) == []

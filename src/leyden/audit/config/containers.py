@@ -135,6 +135,12 @@ def published(text: str, line: int, told: str) -> Iterator[Hit]:
         yield Hit(rules.PORTS, f"`{text[:60]}` opens the port on all interfaces.", line)
 
 
+def role(pair: Pair) -> Iterator[Hit]:
+    """``roleRef`` of a binding."""
+    if pair.kind is Kind.KUBERNETES and isinstance(pair.value, Mapping) and pair.value.text("name") == "cluster-admin":
+        yield pair.hit(rules.RULES_CLUSTER, "`cluster-admin` is every right that there is.")
+
+
 def empty_token(pair: Pair) -> Iterator[Hit]:
     """Of Jupyter's own settings."""
     if isinstance(pair.value, Scalar) and not pair.text and pair.path[-1:] in _JUPYTER and pair.value.plain is False:
@@ -156,5 +162,6 @@ KEYS: Final[AnyMapping[str, Check]] = {
     "image": images.image_of,
     "container": images.image_of,
     "tag": images.tag_of,
+    "roleRef": role,
     "token": empty_token,
 }

@@ -52,11 +52,15 @@ _STRONG: Final = (
 )
 _LARGEST_JSON: Final = 512 << 10  # bytes; vocabularies and annotations are longer, what people write is not
 # A document without any of these has nothing to find.
-_TELLING: Final = re.compile(
-    _STRONG
-    + rb"|"
-    + "|".join((variables.TELLING, SECRETS, r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@", "verify", "insecure")).encode()
+_TOLD: Final = (
+    variables.TELLING,
+    SECRETS,
+    r"://[^\s/:@]{1,100}:[^\s/@]{1,100}@",
+    "verify|insecure|%TAG",
+    # Letters that are written as numbers: nobody does that who has nothing to hide.
+    r"\\(?:u00|x|U000000)(?:2[eE]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])",
 )
+_TELLING: Final = re.compile(_STRONG + f"|{'|'.join(_TOLD)}".encode())
 _MEANT: Final = frozenset((*KEYS, *_SCRIPTS, *_WORDS, *_VARIABLES))
 _TELLING_YAML: Final = re.compile(
     rf"!!|!<|![a-z]+/|\*\w|\b(?:{'|'.join(map(re.escape, sorted(_MEANT)))})\b|{commands.TELLING}".encode()

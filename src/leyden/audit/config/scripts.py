@@ -19,6 +19,7 @@ _MOST_LINES: Final = 5_000  # that one command may go over
 _SLURM: Final = re.compile(r"^#SBATCH\s", re.MULTILINE)
 _INSTRUCTION: Final = re.compile(r"\s{0,20}(?P<name>[A-Za-z]{2,12})\s+(?P<rest>.*)", re.DOTALL)
 _FROM: Final = re.compile(r"(?:--platform=\S{1,100}\s+)?(?P<image>\S{1,500})(?:\s+[aA][sS]\s+(?P<stage>\S{1,100}))?")
+_COPIED: Final = re.compile(r"(?:^|\s)--from=([^\s$]{1,300})(?=\s)")
 _SET: Final = re.compile(r"(?P<name>[A-Za-z_]\w{0,80})=(?P<value>\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|\S{0,4000})")
 _USED: Final = re.compile(r"\$\{?(?P<name>\w{1,80})(?::-(?P<default>[^}\s]{0,200}))?\}?")
 _HEREDOC: Final = re.compile(r"<<-?[\"']?(?P<end>[A-Za-z_]\w{0,40})[\"']?")
@@ -53,6 +54,8 @@ def dockerfile(text: str, budget: Budget) -> Iterator[Hit]:
     user: tuple[str, int] = ("", 0)
     for line, told in instructions(text, budget):
         found = _INSTRUCTION.match(told)
+        if found is not None and found["name"].upper() == "ONBUILD":
+            found = _INSTRUCTION.match(found["rest"])
         if found is None:
             continue
         rest = found["rest"].strip()
@@ -67,6 +70,8 @@ def dockerfile(text: str, budget: Budget) -> Iterator[Hit]:
             case "ADD":
                 if re.search(r"(?:^|\s)(?:https?|ftp)://", rest) and "--checksum=" not in rest:
                     yield Hit(ADDS, "Whoever answers for the address decides what is added.", line)
+            case "COPY":
+                yield from _copy(rest, line, stages)
             case "RUN" | "CMD" | "ENTRYPOINT" | "HEALTHCHECK" | "SHELL":
                 yield from command(_words(rest), line, setting)
             case _:
@@ -84,6 +89,13 @@ def _from(rest: str, line: int, stages: set[str], arguments: dict[str, str]) -> 
         yield from image(name, line)
     if found["stage"]:
         stages.add(found["stage"].lower())
+
+
+def _copy(rest: str, line: int, stages: set[str]) -> Iterator[Hit]:
+    """``COPY --from=`` of an image that is no stage."""
+    found = _COPIED.search(rest)
+    if found is not None and found[1].lower() not in stages and not found[1].isdigit():
+        yield from image(found[1], line)
 
 
 def _set(name: str, rest: str, line: int, arguments: dict[str, str]) -> Iterator[Hit]:

@@ -8,6 +8,7 @@ from leyden.audit.finding import Rule, Severity
 
 _SERVICE: Final = "compose.yaml:\nservices:\n  train:\n    build: .\n    "
 _POD: Final = "pod.yaml:\napiVersion: v1\nkind: Pod\nspec:\n  "
+_BINDING: Final = "rbac.yaml:\napiVersion: rbac.authorization.k8s.io/v1\nkind: "
 _ROOT: Final = "Code that a checkpoint or a package brings into the container is then root on the machine."
 
 PRIVILEGED: Final = Rule(
@@ -155,6 +156,17 @@ ADDS: Final = Rule(
     bad=("Dockerfile:\nFROM python:3.12\nADD https://example.org/model.tar.gz /models/",),
     good=("Dockerfile:\nFROM python:3.12\nADD --checksum=sha256:0 https://example.org/m.tgz /m/\nADD . /app",),
 )
+RULES_CLUSTER: Final = Rule(
+    id="LEY340",
+    name="job-rules-cluster",
+    title="A service account may do everything in the cluster",
+    severity=Severity.MEDIUM,
+    cwe=250,
+    why="Every container under it has its token, so code that a checkpoint or a package brings rules the cluster.",
+    mend="A Role with the few verbs and resources that the job needs, and `automountServiceAccountToken: false`.",
+    bad=(_BINDING + "ClusterRoleBinding\nroleRef: {kind: ClusterRole, name: cluster-admin}",),
+    good=(_BINDING + "RoleBinding\nroleRef: {kind: Role, name: reader}",),
+)
 
 CONTAINERS: Final[tuple[Rule, ...]] = (
     PRIVILEGED,
@@ -166,4 +178,5 @@ CONTAINERS: Final[tuple[Rule, ...]] = (
     BY_TAG,
     PORTS,
     ADDS,
+    RULES_CLUSTER,
 )
