@@ -20,6 +20,10 @@ TOKENS = [
     "sk-proj-" + "a1B2" * 6,
     "xoxb-123456789012-abcdef",
     "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
+    "nvapi-" + "a1B2_" * 12,
+    "dckr_pat_" + "a1B2-" * 6,
+    "hooks.slack.com/services/T0A1B2C3D/B0A1B2C3D/" + "a1B2" * 6,
+    "AccountKey=" + "a1B2" * 21 + "==",
     "AGE-SECRET-KEY-1" + "QPZRY9X8" * 7,
     "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----",
 ]

@@ -40,12 +40,16 @@ _MARKS: Final = (
     "AIza",
     "AKIA",
     "ASIA",
+    "AccountKey=",
+    "dckr_pat_",
     "eyJ",
     "gh",
     "github",
     "glpat-",
     "hf_",
+    "hooks.slack",
     "npm_",
+    "nvapi-",
     "pypi-",
     "sk-",
     "xox",
@@ -56,12 +60,16 @@ _FORMS: Final = (
     r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"
     r"|AIza[0-9A-Za-z_-]{35}"
     r"|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|AccountKey=[A-Za-z0-9+/]{40,}={0,2}"
+    r"|dckr_pat_[A-Za-z0-9_-]{20,}"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
     r"|gh[pousr]_[A-Za-z0-9]{36,}"
     r"|github_pat_[A-Za-z0-9_]{50,}"
     r"|glpat-[A-Za-z0-9_-]{20,}"
     r"|hf_[A-Za-z0-9]{30,}"
+    r"|hooks\.slack\.com/services/T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/[A-Za-z0-9]{20,}"
     r"|npm_[A-Za-z0-9]{36}"
+    r"|nvapi-[A-Za-z0-9_-]{40,}"
     r"|pypi-AgE[A-Za-z0-9_-]{50,}"
     r"|sk-(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,}"
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}"

@@ -104,6 +104,12 @@ def test_a_mount_is_told_by_what_it_gives(volume, rule):
     assert quiet(f"docker run --rm -v {volume} image\n", "a.sh") == (expected if volume[0] in "/~$" else [])
 
 
+def test_a_port_may_be_written_in_the_long_form():
+    text = "services: {{a: {{build: ., ports: [{{target: 8888, published: 8888{}}}]}}}}\n"
+    assert quiet(text.format(""), "compose.yaml") == ["LEY338"]
+    assert quiet(text.format(", host_ip: 127.0.0.1"), "compose.yaml") == []
+
+
 @pytest.mark.parametrize("port", ["127.0.0.1:8888:8888", "443:443", "8888", "5000:5000"])
 def test_ports_that_are_nobodys_business(port):
     assert quiet(f"services: {{a: {{build: ., ports: ['{port}']}}}}\n", "compose.yaml") == []
@@ -142,7 +148,7 @@ def test_capabilities_that_are_dropped_are_not_added():
     [
         "curl -fsSL https://a.b/c.tgz | tar xz", "curl https://a.b | jq .k",
         "curl -s https://a.b | python -m json.tool",
-        "curl https://a.b -o k.sh; bash k.sh", "wget https://a.b/sh",
+        "curl https://a.b -o k.sh; sha256sum -c k.sum && bash k.sh", "wget https://a.b/sh",
         "curl --keepalive-time 2 https://a.b",
         "curl http://localhost:8000 -o x", "wget http://minio:9000/a",
         "curl http://169.254.169.254/latest -o x",
@@ -157,6 +163,28 @@ def test_capabilities_that_are_dropped_are_not_added():
 )  # fmt: skip
 def test_an_ordinary_command_is_not_found(text):
     assert rules(text, "a.sh") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("wget https://a.b/m.sh -O m.sh && bash m.sh -b", "LEY341"),
+        ("curl -o i.sh https://a.b/i.sh; chmod +x i.sh; ./i.sh --yes", "LEY341"),
+        ("conda config --set ssl_verify no", "LEY342"),
+        ("npm config set strict-ssl false", "LEY342"),
+        ("mlflow ui -h 0.0.0.0 -p 5000", "LEY345"),
+        ("gunicorn -b 0.0.0.0:80 app", "LEY345"),
+        ("srun --container-image=nvcr.io#nvidia/pytorch python train.py", "LEY336"),
+        ("apptainer exec --nv docker://pytorch/pytorch:latest python train.py", "LEY336"),
+    ],
+)
+def test_other_ways_to_do_the_same(text, rule):
+    assert rules(text, "a.sh") == [rule]
+
+
+def test_images_in_files_and_with_digests_are_known():
+    assert rules("srun --container-image=/images/torch.sqsh python train.py", "a.sh") == []
+    assert rules("srun --container-image=docker://a/b@sha256:0a python train.py", "a.sh") == []
 
 
 def test_all_interfaces_of_a_container_are_its_own():
@@ -195,6 +223,17 @@ def test_text_of_strangers_in_a_command_is_found(text):
 @pytest.mark.parametrize("text", ["github.sha", "github.event.pull_request.number", "inputs.name", "secrets.KEY == ''"])
 def test_other_text_in_a_command_is_not(text):
     assert rules(f'on: push\njobs:\n  a: {{steps: [{{run: "x ${{{{ {text} }}}}"}}]}}\n', WORKFLOW) == []
+
+
+def test_a_proposal_may_be_checked_out_by_a_command():
+    text = "on: {}\njobs: {{a: {{steps: [{{run: 'gh pr checkout 1'}}]}}}}\n"
+    assert rules(text.format("pull_request_target"), WORKFLOW) == ["LEY352"]
+    assert rules(text.format("pull_request"), WORKFLOW) == []
+
+
+def test_an_address_may_be_included_in_short():
+    assert rules("include: https://a.b/ci.yml\n", ".gitlab-ci.yml") == ["LEY357"]
+    assert rules("include: ci/own.yml\n", ".gitlab-ci.yml") == []
 
 
 def test_an_event_may_be_written_in_three_ways():

@@ -28,6 +28,9 @@ HF = "hf_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA2b"
         ("a.sh", f"sbatch --export=ALL,WANDB_API_KEY={KEY} train.sbatch"),
         ("a.sh", "mlflow server --backend-store-uri postgresql://ml:hunter2Xy@db.internal/ml"),
         ("Dockerfile", f"FROM a:1@sha256:0\nRUN git clone https://x:{KEY}@git.internal/a.git"),
+        ("Dockerfile", "FROM a:1@sha256:0\nRUN echo 'root:hunter2-Xy7qpt' | chpasswd"),
+        ("a.sh", f"echo machine api.wandb.ai login user password {KEY}{KEY} >> ~/.netrc"),
+        ("a.yaml", "store: AccountName=x;AccountKey=c8Kq2vX9" + "a1B2" * 19 + "==;EndpointSuffix=y"),
         ("a.sh", "cat > key <<E\n-----BEGIN RSA PRIVATE KEY-----\n" + "A" * 200),
     ],
 )
@@ -60,6 +63,11 @@ def test_a_secret_is_found_and_never_shown(name, text):
         ("a.sh", "gantry run --env-secret WANDB_API_KEY=JANE_WANDB_API_KEY2"),
         ("a.sh", "grep -q -- '-----BEGIN RSA PRIVATE KEY-----' $1"),
         ("a.sh", "psql postgresql://user:$PASSWORD@db.internal/x\ngit clone git@github.com:a/b.git"),
+        ("a.sh", 'echo "root:$PASSWORD" | chpasswd'),
+        (
+            "a.yaml",
+            "store: AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu;x=y",
+        ),
         ("a.sh", "aws configure set aws_access_key_id AKIAIOSFODNN7EXAMPLE"),
     ],
 )

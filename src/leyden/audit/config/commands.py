@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, final
 
-from leyden.audit.code.secrets import is_secret_name
+from leyden.audit.code.secrets import is_placeholder, is_secret_name
 from leyden.audit.config import containers
 from leyden.audit.config.hits import Hit
+from leyden.audit.config.images import image
 from leyden.audit.config.patterns import PATTERNS
 from leyden.audit.config.secrets import address, under_name
 from leyden.audit.config.variables import variable
-from leyden.audit.finding import Rule
+from leyden.audit.finding import Rule, Severity
+from leyden.audit.rules.config_commands import PIPED
 from leyden.audit.rules.config_containers import PRIVILEGED
 from leyden.audit.rules.config_values import SECRET, SECRET_ARGUMENT
 
@@ -44,6 +47,18 @@ _ARGUMENT: Final = re.compile(
 _LOGIN: Final = re.compile(
     r"\b(?:wandb|comet)\s{1,5}login\s{1,5}(?:--\S{1,40}\s{1,5}){0,3}(?P<value>[\w$\"'{}]{4,200})"
 )
+_PASSWORD: Final = re.compile(
+    r"\b\w{1,40}:(?P<root>[^\s'\"|:]{4,100})['\"]?\s{0,5}\|\s{0,5}(?:sudo\s{1,5})?chpasswd\b"
+    r"|\bmachine\s{1,5}\S{1,100}\s{1,5}login\s{1,5}\S{1,100}\s{1,5}password\s{1,5}(?P<machine>[^\s'\"\\]{8,200})"
+)
+_IMAGE: Final = re.compile(
+    r"(?:--container-image[ =][\"']?(?:docker://)?|\bdocker://)(?P<name>[\w.:@/#-]{1,300}(?<!\.sqsh))(?=[\s\"']|$)"
+)
+_SAVED: Final = re.compile(
+    r"\s(?:-[a-zA-Z]{0,8}[oO]|--output|--output-document)[ =](?P<name>[\w./~-]{1,100})(?=[\s;&])"
+)
+_COMPARED: Final = re.compile(r"\b(?:sha(?:1|224|256|384|512)sum|md5sum|shasum|gpg|cosign|openssl)\b")
+_MOST_SAVED: Final = 20
 _PRIVILEGED: Final = re.compile(r"\s--privileged(?=\s|$|=true)")
 _VARIABLE: Final = re.compile(r"\$\{?\w")
 _NAMED: Final = re.compile(r"\w{1,80}=")  # the name of a variable, whose value is looked at by itself
@@ -64,6 +79,8 @@ def _part(text: str, line: int, setting: Setting) -> Iterator[Hit]:
             yield Hit(pattern.rule, pattern.message, _line(text, line, found.start()), severity=severity)
     if "docker" in text or "podman" in text or "nerdctl" in text:
         yield from _engine(text, line)
+    yield from _images(text, line)
+    yield from _saved(text, line)
     if "=" in text:
         yield from _assignments(text, line, setting)
     yield from _given(text, line, setting)
@@ -101,6 +118,27 @@ def _engine(text: str, first: int) -> Iterator[Hit]:
                 continue
 
 
+def _images(text: str, first: int) -> Iterator[Hit]:
+    """Images of SLURM's containers and of Apptainer."""
+    for found in _IMAGE.finditer(text) if "--container-image" in text or "docker://" in text else ():
+        # pyxis writes # between the registry and the name.
+        yield from image(found["name"].replace("#", "/"), _line(text, first, found.start()))
+
+
+def _saved(text: str, first: int) -> Iterator[Hit]:
+    """A download that is run from its file, with no digest in between."""
+    if ("curl" not in text and "wget" not in text) or _COMPARED.search(text):
+        return
+    for found in islice(_SAVED.finditer(text), _MOST_SAVED):
+        name = re.escape(found["name"])
+        run = re.compile(
+            rf"(?:\b(?:ba|z|da)?sh\s{{1,5}}(?:-\w{{1,5}}\s{{1,5}}){{0,3}}|[;&]\s{{0,5}})(?:\./)?{name}(?=[\s;&|]|$)"
+        )
+        if run.search(text, found.end()):
+            message = f"`{found['name'][:60]}` is run as the address answered it."
+            yield Hit(PIPED, message, _line(text, first, found.start()), severity=Severity.LOW)
+
+
 def _assignments(text: str, first: int, setting: Setting) -> Iterator[Hit]:
     for found in _ASSIGNED.finditer(text):
         name, value = found["name"], found["value"]
@@ -121,6 +159,11 @@ def _given(text: str, first: int, setting: Setting) -> Iterator[Hit]:
             yield Hit(setting.secrets, message, line, secret=value)
         elif setting.shared and is_secret_name(name) and _VARIABLE.match(value):
             yield Hit(SECRET_ARGUMENT, f"`--{found['name'][:60]}` can be seen by everybody on the node.", line)
+    for found in _PASSWORD.finditer(text) if "chpasswd" in text or "machine" in text else ():
+        value = found["root"] or found["machine"]
+        if not is_placeholder(value) and "$" not in value:
+            line = _line(text, first, found.start())
+            yield Hit(setting.secrets, "A password stands in the command.", line, secret=value)
     for found in _LOGIN.finditer(text) if "login" in text else ():
         value, line = found["value"].strip("\"'"), _line(text, first, found.start())
         if _KEY.fullmatch(value):

@@ -124,8 +124,12 @@ def ports(pair: Pair) -> Iterator[Hit]:
     if pair.kind is not Kind.COMPOSE:
         return
     told = [pair.owner.text("image"), *(item.text for item in texts(pair.owner.get("command")))]
-    for item in texts(pair.value):
-        yield from published(item.text, item.line, " ".join(told))
+    for item in pair.value.items if isinstance(pair.value, Sequence) else ():
+        node = target(item)
+        if isinstance(node, Scalar):
+            yield from published(node.text, node.line, " ".join(told))
+        elif isinstance(node, Mapping) and node.text("host_ip") in ("", "0.0.0.0"):  # noqa: S104 - what is looked for
+            yield from published(f"{node.text('published')}:{node.text('target')}", node.line, " ".join(told))
 
 
 def published(text: str, line: int, told: str) -> Iterator[Hit]:

@@ -191,6 +191,7 @@ def _commands(pair: Pair, budget: Budget) -> Iterator[Hit]:
     setting = Setting(container=pair.kind is not Kind.PLAIN)
     if isinstance(pair.value, Scalar):
         yield from pipelines.injects(pair)
+        yield from pipelines.fetches(pair)
         yield from pipelines.shows(pair)
         yield from _lines(pair.value, setting, budget)
     elif pair.key.text in _WORDS:

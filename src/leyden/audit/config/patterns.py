@@ -75,6 +75,14 @@ PATTERNS: Final = (
         "git takes any certificate.",
     ),
     Pattern(
+        ("ssl_verify", "strict-ssl", "insecure-host"),
+        re.compile(
+            r"\bssl_verify[ =][\"']?(?:no|[Ff]alse|0)\b|\bstrict-ssl[ =][\"']?(?:no|false|0)\b|--allow-insecure-host\b"
+        ),
+        rules.UNCHECKED,
+        "A package manager takes any certificate.",
+    ),
+    Pattern(
         ("StrictHostKeyChecking",),
         re.compile(r"StrictHostKeyChecking[ =]{1,3}no\b"),
         rules.UNCHECKED,
@@ -112,6 +120,13 @@ PATTERNS: Final = (
     Pattern(
         ("0.0.0.0", "::", "*"),  # noqa: S104 - this is what is looked for
         re.compile(rf"\s{_HOST}[= ]{_EVERYWHERE}"),
+        rules.LISTENS,
+        "It listens on all interfaces.",
+        outside=True,
+    ),
+    Pattern(
+        ("0.0.0.0",),  # noqa: S104 - this is what is looked for
+        re.compile(rf"\b(?:mlflow|gunicorn|dockerd|waitress-serve)\b{_SAME}?\s-[hbH][ =]?(?:tcp://)?0\.0\.0\.0"),
         rules.LISTENS,
         "It listens on all interfaces.",
         outside=True,

@@ -33,6 +33,9 @@ _ALL: Final = re.compile(r"(?i)\$\{\{[^}]{0,200}?\btoJSON\(\s{0,9}secrets\s{0,9}
 _HEAD: Final = re.compile(
     r"github\.event\.pull_request\.(?:head\.|number|merge_commit_sha)|github\.head_ref|refs/pull/|github\.event\.workflow_run\.head"
 )
+_FETCHES: Final = re.compile(
+    r"\bgh\s{1,5}pr\s{1,5}checkout\b|\bgit\s{1,5}(?:fetch|checkout|pull|merge)\b[^\n;&|]{0,200}(?:pull/|pull_request\.head\.|head_ref)"
+)
 _MOVING: Final = re.compile(r"main|master|HEAD|develop|dev|stable|latest")
 
 
@@ -64,6 +67,16 @@ def checkout(pair: Pair) -> Iterator[Hit]:
         if events:
             text = f"Under `{min(events)}` it has the repository's rights, and gets the proposed code."
             yield pair.hit(rules.STRANGERS, text)
+
+
+def fetches(pair: Pair) -> Iterator[Hit]:
+    """Commands that check out a proposal, where the event gives rights to it."""
+    if pair.kind is Kind.WORKFLOW and isinstance(pair.value, Scalar):
+        found = _FETCHES.search(pair.text)
+        events = _events(pair.root) & {"pull_request_target", "workflow_run"}
+        if found is not None and events:
+            text = f"Under `{min(events)}` it has the repository's rights, and gets the proposed code."
+            yield Hit(rules.STRANGERS, text, inside(pair.value, found.start()))
 
 
 def injects(pair: Pair) -> Iterator[Hit]:
@@ -117,8 +130,9 @@ def includes(pair: Pair) -> Iterator[Hit]:
         return
     for item in pair.value.items if isinstance(pair.value, Sequence) else (pair.value,):
         node = target(item)
-        if isinstance(node, Mapping) and node.text("remote"):
-            yield pair.hit(rules.INCLUDES, f"Whoever answers for `{node.text('remote')[:100]}` decides.", node)
+        address = node.text("remote") if isinstance(node, Mapping) else node.text if isinstance(node, Scalar) else ""
+        if address.startswith(("https://", "http://")):
+            yield pair.hit(rules.INCLUDES, f"Whoever answers for `{address[:100]}` decides.", node)
         elif isinstance(node, Mapping) and node.text("project"):
             ref = node.text("ref")
             if not ref or _MOVING.fullmatch(ref):

@@ -37,6 +37,7 @@ _STANDING_FOR: Final = re.compile(
     r"(?i)\$|\{|<|\*\*\*|^(?:password|passwd|pass|pw|secret|token|x+|changeme|postgres|root|admin|user|test|example)$"
 )
 _LONGEST: Final = 4_000  # characters of a value that is named
+_EMULATOR: Final = "AccountKey=Eby8vdM02xNOcqF"  # of Azurite, the same for everybody
 _SHORTEST_KEY: Final = 100  # characters of a private key with its first line
 
 
@@ -65,6 +66,8 @@ def token(text: str, line: int, rule: Rule = SECRET) -> Iterator[Hit]:
     """Text that has the form which a service gives its keys, anywhere in what begins on ``line``."""
     for found in tokens(text):
         value = found[0]
+        if value.startswith(_EMULATOR):
+            continue
         # The first line of a private key alone is what programs look for.
         if len(value) < _SHORTEST_KEY if value.startswith("-----") else is_placeholder(value):
             continue

@@ -37,6 +37,14 @@ _LOADING: Final = frozenset(
     ("torch", "numpy", "joblib", "pandas", "pickle", "_pickle", "dill", "cloudpickle", "shelve", "yaml", "torch.hub",
      "torch.serialization", "torch.jit", "joblib.numpy_pickle", "pandas.io.pickle", "jsonpickle")
 )  # fmt: skip
+# What runs code or fetches it in modules that are ordinary otherwise.
+_RUNS: Final = frozenset(
+    ("asyncio.create_subprocess_shell", "asyncio.create_subprocess_exec", "cProfile.run", "cProfile.runctx",
+     "code.interact",
+     "code.InteractiveConsole", "code.InteractiveInterpreter", "commands.getoutput", "distutils.spawn.spawn",
+     "logging.config.dictConfig", "logging.config.fileConfig", "logging.config.listen", "pandas.eval", "profile.run",
+     "timeit.timeit", "types.CodeType", "types.FunctionType", "urllib.request.urlopen", "urllib.request.urlretrieve")
+)  # fmt: skip
 _LEADING_ON: Final = re.compile(r"hydra\.utils\.(?:get_(?:method|class|object|static_method)|call|instantiate)")
 _PATH: Final = re.compile(r"[A-Za-z_]\w{0,100}(?:\.[A-Za-z_]\w{0,100}){0,20}")
 
@@ -68,6 +76,8 @@ def class_path(pair: Pair) -> Iterator[Hit]:
 def _harm(name: str) -> Severity | None:
     if _PATH.fullmatch(name) is None or name in _HARMLESS or name.startswith(("os.path.", "posixpath.", "ntpath.")):
         return None
+    if any(name == one or name.startswith(f"{one}.") for one in _RUNS):
+        return Severity.HIGH
     module, _, attribute = name.rpartition(".")
     root = module.partition(".")[0] or name
     if root in ("builtins", "__builtin__") or not module:
