@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
-from tests.audit.config.reading import found, rules
+from tests.audit.config.reading import file, found, rules
+
+from leyden.audit.config.source import read_config
+from leyden.audit.finding import Severity
 
 KEY = "c8Kq2vX9rT4mZ7bN1wLp"
 HF = "hf_" + "aB3dE5gH7jK9mN1pQ3rS5tU7vW9xY1zA2b"
@@ -83,3 +89,10 @@ def test_only_shared_machines_show_arguments():
 
 def test_one_secret_is_told_once():
     assert rules(f"HF_TOKEN: {HF}", "a.yaml") == ["LEY311"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the bits say nothing")
+@pytest.mark.parametrize(("mode", "severity"), [(0o600, Severity.INFO), (0o640, Severity.HIGH), (0o644, Severity.HIGH)])
+def test_a_file_of_variables_that_only_its_owner_reads_may_hold_secrets(mode, severity):
+    one = replace(file(f"API_KEY={KEY}\n", ".env"), mode=mode)
+    assert [finding.severity for finding in read_config(one)] == [severity]

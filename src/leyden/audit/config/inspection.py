@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
@@ -19,7 +20,7 @@ from leyden.audit.config.nodes import Mapping, Node, Scalar, target, texts, walk
 from leyden.audit.config.pairs import Check, Pair
 from leyden.audit.config.secrets import token
 from leyden.audit.config.shapes import Shape, suffix
-from leyden.audit.finding import Budget, File, Finding, Rule
+from leyden.audit.finding import Budget, File, Finding, Rule, Severity
 from leyden.audit.rules import config_values as rules
 
 
@@ -82,8 +83,15 @@ def findings(file: File, shape: Shape) -> Iterator[Finding]:
         case Shape.SCRIPT:
             hits = scripts.script(text, file.budget)
         case Shape.VARIABLES:
-            hits = scripts.variables(text, file.budget)
+            hits = _kept(file, scripts.variables(text, file.budget))
     yield from _placed(file, hits, text)
+
+
+def _kept(file: File, hits: Iterator[Hit]) -> Iterator[Hit]:
+    """Such a file is where secrets belong, as long as only its owner reads it."""
+    private = os.name == "posix" and not file.mode & 0o077
+    for hit in hits:
+        yield replace(hit, severity=Severity.INFO) if private and hit.rule is rules.SECRET else hit
 
 
 def _worth(file: File) -> bool:
