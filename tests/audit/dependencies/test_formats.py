@@ -26,6 +26,7 @@ FILES = {
     "h/pyproject.toml": ('[tool.uv]\nconstraint-dependencies = ["torch==2.5.1"]\n', 2),
     "setup.cfg": ("[options]\ninstall_requires =\n    numpy\n    torch==2.5.1\n", 4),
     "a/setup.cfg": ("[options.extras_require]\ngpu =\n    torch==2.5.1; python_version>'3'\n", 3),
+    "b/setup.cfg": ("[options]\ninstall_requires = numpy; torch==2.5.1\n", 2),
     "setup.py": ("from setuptools import setup\nneeds = ['numpy',\n 'torch==2.5.1']\nsetup(install_requires=needs)", 3),
     "b/setup.py": ("from setuptools import setup\nx = 1if y else '\\d'\nsetup(install_requires=['torch==2.5.1'])", 3),
     "a/setup.py": ("import setuptools\nsetuptools.setup(extras_require={'gpu': ['torch==2.5.1']})", 2),

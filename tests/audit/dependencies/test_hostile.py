@@ -79,3 +79,9 @@ def test_control_characters_in_a_name_are_no_name():
 
 def test_a_version_that_is_none_is_no_error():
     assert rules("torch==not.a.version --hash=sha256:00") <= {"LEY401", "LEY407"}
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_a_line_ends_where_pip_ends_it(end):
+    """Else a comment would hide what pip installs."""
+    assert "LEY402" in rules(f"numpy==2.3.0  # fine{end}lightning==2.6.3\n")

@@ -103,3 +103,16 @@ def test_two_on_one_line_are_both_raised():
 
 def test_a_name_inside_of_another_is_not_taken_for_it():
     assert raised("my-torch==1\ntorch-x==1\ntorch==2.5.1\n").text == "my-torch==1\ntorch-x==1\ntorch==2.11.0\n"
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "setup.cfg", "pyproject.toml", "environment.yml"])
+@pytest.mark.parametrize("end", ["\r", "\x0c", "\x85", "\u2028"])
+def test_odd_line_ends_stay_and_mislead_nobody(name, end):
+    before, after = (f"#{end}#{end}# \n{text}#{end}" for text in CASES[name])
+    assert raised(before, name).text in (before, after)
+
+
+def test_a_bare_name_gets_its_range_where_it_ends():
+    assert raised("torch  # why\ntorch\x0ctorch [opt] ; x\n").text == (
+        "torch>=2.11.0  # why\ntorch>=2.11.0\x0ctorch [opt]>=2.11.0 ; x\n"
+    )

@@ -61,10 +61,9 @@ def read(text: str, budget: Budget) -> Declared:
 def _logical(text: str, budget: Budget) -> Iterator[tuple[int, str]]:
     """Lines, with those that a backslash continues joined; each with the number of its first."""
     start, parts, size = 0, list[str](), 0
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.splitlines(), 1):  # as pip does: at more than line feeds
         if number % 1_000 == 0:
             budget.take()
-        line = line.rstrip("\r")
         if not parts:
             start = number
         continues = line.endswith("\\") and size < _LONGEST and not line.lstrip().startswith("#")

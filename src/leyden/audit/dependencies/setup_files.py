@@ -26,9 +26,11 @@ def read_setup_cfg(text: str, budget: Budget) -> Declared:
         inside = section == "options" and key in _IN_OPTIONS
         if not inside and section != "options.extras_require":
             continue
-        read = requirements_txt.read(value.replace(";\n", "\n"), budget)
+        listed = value if "\n" in value else value.replace(";", "\n")  # setuptools takes either
+        read = requirements_txt.read(listed, budget)
         for one in read.requirements:
-            if (found := requirement(one.text, line + one.line - 1)) is not None:
+            at = line + one.line - 1 if "\n" in value else line
+            if (found := requirement(one.text, at)) is not None:
                 declared.requirements.append(found)
     return declared
 
