@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -26,7 +27,8 @@ def steps(*paths, conversion=True):
     records = list(audit(orders, lambda: SOURCES, today=date(2026, 11, 22), worker=[]))
     findings = [record for record in records if isinstance(record, Finding)]
     artifacts = tuple(record for record in records if isinstance(record, Artifact))
-    return list(plan(report(*findings, artifacts=artifacts), Limits(), Facts(), conversion=conversion))
+    audited = replace(report(*findings, artifacts=artifacts), paths=orders.paths)
+    return list(plan(audited, Limits(), Facts(), conversion=conversion))
 
 
 @pytest.fixture
@@ -49,6 +51,26 @@ def test_what_everybody_may_write_is_tightened_and_no_more_than_that(tmp_path, m
 
 def test_a_pickled_checkpoint_of_tensors_is_converted(tmp_path, model):
     assert steps(tmp_path) == [Convert(str(model), 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        ("train.py", "import torch\nstate = torch.load(path)", True),
+        ("train.py", "import pytorch_lightning as pl", True),
+        ("look.ipynb", '{"cells": [{"source": ["from torch import load"]}]}', True),
+        ("train.py", "import leyden as L, torch\nstate = torch.load(path)", True),
+        ("train.py", "import leyden as L, torch\nL.Trainer().fit(model, ckpt_path='m.pt')", False),
+        ("train.py", "import torchless", False),
+        ("notes.txt", "import torch", False),
+    ],
+)
+def test_a_checkpoint_stays_where_a_program_may_load_it_with_torch(tmp_path, model, name, text, left):
+    (tmp_path / name).write_text(text)
+    (step,) = [step for step in steps(tmp_path) if step.path == str(model)]
+    assert isinstance(step, Leave) is left
+    assert not left or str(tmp_path / name) in step.reason
+    assert steps(model) == [Convert(str(model), 2)]
 
 
 def test_what_cannot_be_converted_says_why(tmp_path):

@@ -13,10 +13,14 @@ from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.code.plan import code
 from leyden.audit.fix.own import own_mode
 from leyden.audit.fix.raising import raising
+from leyden.audit.fix.readers import program_with_torch
 from leyden.audit.fix.steps import ORIGINAL, Convert, Leave, Rewrite, Step, Tighten
 from leyden.audit.report import Report
 from leyden.audit.rules.permissions import PERMISSIONS, WRITABLE_DIRECTORY, WRITABLE_FILE
 
+_READ: Final = (
+    "{} works with torch, and torch.load does not read Leyden's format; change the program, and name this file alone"
+)
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -59,11 +63,20 @@ def _tighten(place: Place) -> Step:
 
 
 def _conversions(report: Report, limits: Limits) -> Iterator[Step]:
-    for artifact in report.artifacts:
-        if artifact.format in convert.FORMATS and not artifact.place.inside:
-            if artifact.place.path.endswith(ORIGINAL):
-                continue  # kept by an earlier fix
-            yield _conversion(artifact.place.path, limits)
+    # What an earlier fix kept is none.
+    paths = [
+        artifact.place.path
+        for artifact in report.artifacts
+        if artifact.format in convert.FORMATS
+        and not artifact.place.inside
+        and not artifact.place.path.endswith(ORIGINAL)
+    ]
+    program = program_with_torch(report) if paths else ""
+    for path in paths:
+        if program:
+            yield Leave(path, _READ.format(program))
+        else:
+            yield _conversion(path, limits)
 
 
 def _conversion(path: str, limits: Limits) -> Step:

@@ -112,6 +112,7 @@ def test_no_comment_goes_away_with_an_argument(call):
         (b"import torch\n" + b"x = " + b"not " * 200 + b"torch.load(p)", "nested too deep"),
         (b"import torch\ntorch.load(p); x = '" + b"x" * 3_000 + b"'", "too long to be shown"),
         (b"import torch\rtorch.load(p)\r", "not write it again"),
+        (b"import torch\ntorch.load(p)\n" + b"#" * (256 << 10), "longer than"),
     ],
 )
 def test_a_program_that_cannot_be_edited_is_left_with_the_reason(source, reason):

@@ -21,6 +21,7 @@ from leyden.audit.fix.code.table import TREATMENTS
 from leyden.audit.fix.code.tree import Tree
 
 _DEEPEST: Final = 150  # levels of syntax; libcst's parser has no limit of its own and ends the process
+_LARGEST: Final = 256 << 10  # bytes; libcst takes up to 4 KB of memory and 0.1 ms for one
 _LONGEST_LINE: Final = 2_000  # characters: an edit that nobody can see is not made
 
 
@@ -41,6 +42,8 @@ class Program:
     """A program as it was audited. UnfitError where it is none, or is not what it was."""
 
     def __init__(self, path: str, source: bytes, limits: Limits, facts: Facts) -> None:
+        if len(source) > _LARGEST:
+            raise UnfitError(f"it is longer than {_LARGEST:,} bytes")
         self._source, self._facts = source, facts
         self._file = File(Place(path), memoryview(source), Budget(limits), versions=facts.oldest)
         self._unit = _parsed(self._file)
