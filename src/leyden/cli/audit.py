@@ -193,7 +193,7 @@ def with_proposals(options: Namespace, orders: Orders, report: Report) -> Report
     from leyden.audit.fix.proposals import proposals
     from leyden.cli.audit_fix import facts
 
-    found = proposals(report, orders.limits, facts(options, orders, report))
+    found = proposals(report, orders.limits, facts(options, orders, report), orders.advisories)
     return replace(report, proposals=tuple(found))
 
 

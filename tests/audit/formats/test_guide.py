@@ -144,7 +144,7 @@ def test_checkpoints_without_findings_are_to_be_converted():
 def test_the_day_to_look_again_comes_after_the_audit():
     blocks = Rendered(written(report(TORCH_BY_DEFAULT.at(Place("a.py").at_line(1), "So.")))).blocks
     comment = next(block for block in blocks if "ignore[" in block)
-    assert comment == '# leyden: ignore[LEY202] reason="only files that we wrote" until=2027-05-21\n'
+    assert comment == '# leyden: ignore[LEY202] reason="why it is no risk here" until=2027-05-21\n'
 
 
 def test_nothing_of_a_file_is_more_than_text():

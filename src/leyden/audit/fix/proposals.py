@@ -24,10 +24,10 @@ _LONGEST: Final = 120  # lines of one diff
 _SECONDS: Final = 30.0  # for the changes that a person decides about, all together
 
 
-def proposals(report: Report, limits: Limits, facts: Facts) -> Iterator[Proposal]:
+def proposals(report: Report, limits: Limits, facts: Facts, advisories: str = "") -> Iterator[Proposal]:
     """Those of --fix first, then the others, worst findings first, as far as time and room go."""
     done: set[Finding] = set()
-    for step in plan(report, limits, facts, conversion=False):
+    for step in plan(report, limits, facts, conversion=False, advisories=advisories):
         found = tuple(mends(step, report))
         done.update(found)
         match step:

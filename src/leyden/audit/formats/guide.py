@@ -107,15 +107,17 @@ def _first(report: Report) -> Iterator[str]:
     mended = sum(len(proposal.findings) for proposal in report.proposals if proposal.automatic)
     if mended:
         yield (
-            "## Let it mend what it can\n\n"
-            f"{plural(mended, 'place')} can be mended without a risk for what works. This shows each change and asks "
-            "before it does anything:\n\n"
+            f"## Let it mend what it can\n\n{plural(mended, 'place')} can be mended by a command. It changes programs "
+            "only where nothing that works is different afterwards, shows each change, and asks before it does it:\n\n"
         )
         yield block([command(report.paths, " --fix --no-convert")], "sh") + "\n"
         changes = [line for proposal in report.proposals if proposal.automatic for line in proposal.diff]
         if changes:
-            yield "In programs, these:\n\n" + block(changes, "diff") + "\n"
-        yield "Then make the guide again: what is done is no longer in it.\n\n"
+            yield "These are the changes of texts:\n\n" + block(changes, "diff") + "\n"
+        yield (
+            "If it has raised a version, install what the project requires again, and run the tests. Then make the "
+            "guide again: what is done is no longer in it.\n\n"
+        )
 
 
 def _step(number: int, step: Step, report: Report) -> Iterator[str]:

@@ -89,7 +89,7 @@ def after_all(report: Report) -> Iterator[str]:
     yield "## Keep it so\n\n"
     yield "**What stays on purpose** gets a reason and a day on which you look again, on its line:\n\n"
     rule = next((finding.rule for finding in report.counted if finding.place.line is not None), "LEY201")
-    yield block([f'# leyden: ignore[{rule}] reason="only files that we wrote" until={until}'], "python")
+    yield block([f'# leyden: ignore[{rule}] reason="why it is no risk here" until={until}'], "python")
     yield "\nFor a file that cannot hold a comment, in `pyproject.toml`:\n\n"
     table = ("[[tool.leyden.audit.suppress]]", 'rule = "LEY103"', 'path = "models/old/*.pt"')
     yield block((*table, 'reason = "loaded by nobody"', f"until = {until}"), "toml")
