@@ -95,18 +95,22 @@ def _source(source: Value, checked: bool) -> Iterator[Hit]:
 
 
 def save_hyperparameters(call: Call) -> Iterator[Hit]:
+    if secret := secret_hyperparameters(call):
+        yield Hit(rules.SECRET_HPARAM, f"`{secret[0]}` goes into every checkpoint and to every logger.")
+
+
+def secret_hyperparameters(call: Call) -> list[str]:
+    """The parameters with names that secrets have which a call of ``save_hyperparameters`` saves."""
     function = _function(call.scope)
     if function is None or starts(call.path, ("leyden",)):  # which leaves out what looks like a secret
-        return
+        return []
     arguments = function.args
     names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     ignored = {part.text() for part in _members(call.argument(None, "ignore"))}
     said = {call.resolver.constant(one, call.scope) for one in call.args}
     if said:
         names = [name for name in names if name in said]
-    secret = [name for name in names if is_secret_name(name) and name not in ignored]
-    if secret:
-        yield Hit(rules.SECRET_HPARAM, f"`{secret[0]}` goes into every checkpoint and to every logger.")
+    return [name for name in names if is_secret_name(name) and name not in ignored]
 
 
 def _function(scope: Scope | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

@@ -45,7 +45,10 @@ LEFT = (
     "import ssl\ncontext.verify_mode = ssl.CERT_NONE",
     "import os\nos.umask(0)",
 )
+INIT = "import lightning as L\nclass M(L.LightningModule):\n  def __init__(self, lr, api_key, db_password):\n    "
 EDITS = {
+    INIT + "self.save_hyperparameters()": '    self.save_hyperparameters(ignore=["api_key", "db_password"])',
+    INIT + "self.save_hyperparameters('lr', 'api_key')": "    self.save_hyperparameters('lr')",
     "import torch\ntorch.load(p, weights_only=False)": "torch.load(p, weights_only=True)",
     "import torch, dill\ntorch.load(p, pickle_module=dill)": "torch.load(p, weights_only=True)",
     "import torch\ntorch.hub.load_state_dict_from_url(u)": (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from leyden.audit.code.program import Call, Value
+from leyden.audit.code.training import secret_hyperparameters
 from leyden.audit.fix.code.edits import Append, Begin, Drop, Edit, Rename, Replace
 
 Maker: TypeAlias = Callable[[Call], Iterator[Edit]]
@@ -124,3 +125,13 @@ def rejects(call: Call) -> Iterator[Edit]:
     made = node.func if isinstance(node, ast.Call) else node
     if isinstance(made, ast.Attribute) and made.attr in ("AutoAddPolicy", "WarningPolicy"):
         yield Rename(made, "RejectPolicy")
+
+
+def without_secrets(call: Call) -> Iterator[Edit]:
+    """``save_hyperparameters`` that ignores what has the name of a secret, or does not name it."""
+    secret = secret_hyperparameters(call)
+    if not call.node.args and not call.node.keywords:
+        yield Append(call.node, "ignore", f"[{', '.join(map(repr, secret))}]".replace("'", '"'))
+    for argument in call.node.args:
+        if call.resolver.constant(argument, call.scope) in secret:
+            yield Drop(call.node, argument)

@@ -51,6 +51,11 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     training.BY_DEFAULT.id: Treatment(
         says("weights_only", "True"), _LIGHTNING + _REFUSED, proofs.same_default_of_lightning
     ),
+    training.SECRET_HPARAM.id: Treatment(
+        makers.without_secrets,
+        "What reads it from `self.hparams` has to get it elsewhere, and so does `load_from_checkpoint`: give it as an "
+        "argument there. Checkpoints that were saved before still hold it.",
+    ),
     surroundings.LISTENS.id: Treatment(makers.this_machine, "Other machines no longer reach it, unless through SSH."),
     surroundings.DEBUGGER.id: Treatment(without("debug"), "While developing, start it with `flask --debug run`."),
     surroundings.SHARED.id: Treatment(without("share"), "The page is then reached on this machine alone."),
@@ -83,7 +88,6 @@ UNTREATED: Final[Mapping[str, str]] = {
     **dict.fromkeys((loads.HUB_RUNS.id, loads.UNPINNED.id), "Which commit is trusted is for a person to say."),
     **dict.fromkeys((loads.NATIVE.id, loads.SHARDED.id, loads.ALLOWS_CLASSES.id), _DESIGN),
     training.FROM_ADDRESS.id: "The file has to be downloaded and looked at first.",
-    training.SECRET_HPARAM.id: "What reads the secret from the hyperparameters has to change too.",
     **dict.fromkeys((training.CHOSEN_OUTSIDE.id, training.ENVIRONMENT.id, training.CLASS_PATHS.id), _DECISION),
     training.HPARAMS_FILE.id: _DESIGN,
     **dict.fromkeys((training.EVALUATES.id, training.INSTANTIATES.id, training.IMPORTS.id), _DECISION),

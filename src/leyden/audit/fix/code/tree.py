@@ -105,9 +105,13 @@ class _Editor(cst.CSTTransformer):
                 return node
 
     def _in_style(self, value: cst.BaseExpression) -> cst.BaseExpression:
-        """A text in the quotes that the program uses most."""
+        """Texts in the quotes that the program uses most."""
         if isinstance(value, cst.SimpleString):
             return value.with_changes(value=f"{self._quote}{value.raw_value}{self._quote}")
+        if isinstance(value, cst.List):
+            return value.with_changes(
+                elements=[one.with_changes(value=self._in_style(one.value)) for one in value.elements]
+            )
         return value
 
 
