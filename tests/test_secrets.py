@@ -250,7 +250,7 @@ def test_inspect_does_not_show_it(tmp_path, capsys, monkeypatch):
         assert "api_key" in out
 
 
-@pytest.mark.parametrize("form", ["text", "json", "sarif", "html", "cyclonedx"])
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "html", "cyclonedx", "guide"])
 def test_no_report_of_an_audit_shows_it(tmp_path, capsys, form):
     class Runs:
         def __reduce__(self):
@@ -262,6 +262,19 @@ def test_no_report_of_an_audit_shows_it(tmp_path, capsys, form):
     assert "model.pkl" in out
     assert VALUE not in out + err
     assert "hf_a1B2" not in out + err
+
+
+@pytest.mark.parametrize("options", [["--fix"], ["--format", "guide"]])
+def test_no_change_of_a_program_that_is_offered_shows_it(tmp_path, capsys, options):
+    token = "hf_" + "a1B2" * 9
+    lines = ("import requests", f"a = '{VALUE}'", f"requests.get('http://huggingface.co/a?token={VALUE}')  # {token}")
+    more = f"requests.get('http://a.org/{token}', verify=False, headers={{'Authorization': '{VALUE}'}})"
+    (tmp_path / "fetch.py").write_text("\n".join((*lines, more)))
+    assert main(["audit", str(tmp_path), *options]) == 1
+    out, err = capsys.readouterr()
+    assert "+requests.get('https://huggingface.co/a" in out + err
+    assert VALUE not in out + err
+    assert token not in out + err
 
 
 def test_a_finding_of_an_audit_is_shown_without_it_and_keeps_its_fingerprint():

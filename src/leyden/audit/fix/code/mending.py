@@ -19,6 +19,7 @@ from leyden.audit.fix.code.edits import Append, Begin, Drop, Edit, Rename, Repla
 from leyden.audit.fix.code.facts import Facts
 from leyden.audit.fix.code.table import TREATMENTS
 from leyden.audit.fix.code.tree import Tree
+from leyden.redaction import redact_source
 
 _DEEPEST: Final = 150  # levels of syntax; libcst's parser has no limit of its own and ends the process
 _LARGEST: Final = 256 << 10  # bytes; libcst takes up to 4 KB of memory and 0.1 ms for one
@@ -73,7 +74,7 @@ class Program:
             edits = tuple(treatment.edits(call))
             if edits:
                 proven = treatment.proof is not None and treatment.proof(call, self._unit.tree.body, self._facts)
-                text = ", ".join(text_of(edit, self._text) for edit in edits)
+                text = redact_source(", ".join(text_of(edit, self._text) for edit in edits))
                 yield Mended(finding, shortened(hit.message), edits, text, proven)
 
     def edited(self, mended: Sequence[Mended]) -> bytes:
