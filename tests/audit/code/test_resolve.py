@@ -99,6 +99,17 @@ def test_constants_are_known(text, value):
     assert Resolver().constant(call.node.args[0], call.scope) == value
 
 
+@pytest.mark.parametrize("field", ["x: str = 'c'", "x: str = field(default='c')", "x = Field(default='c')"])
+def test_a_field_has_its_default(field):
+    program = f"class A:\n  {field}\n  def m(self): show(self.x)"
+    call = next(
+        one
+        for one in scoped(ast.parse(program), "package", Budget())
+        if isinstance(one.node, ast.Call) and getattr(one.node.func, "id", "") == "show"
+    )
+    assert Resolver().constant(call.node.args[0], call.scope) == "c"
+
+
 def test_a_path_begins_with_another_at_whole_names_alone():
     assert starts("sys.argv[]", ("sys.argv",)) == "sys.argv"
     assert starts("sys.argv", ("os.environ", "sys.argv")) == "sys.argv"

@@ -83,6 +83,9 @@ class Resolver:
                 return self.constant(found[0][0], found[1], depth + 1)
             case ast.Attribute():
                 match [(one, where) for bindings, where in self._set(node, scope) for one in bindings]:
+                    case [(ast.Call(func=ast.Name(id="field" | "Field"), keywords=keywords), where)]:
+                        default = next((one.value for one in keywords if one.arg == "default"), None)
+                        return NOTHING if default is None else self.constant(default, where, depth + 1)
                     case [(ast.expr() as value, where)]:
                         return self.constant(value, where, depth + 1)
                     case _:
