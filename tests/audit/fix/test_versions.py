@@ -76,6 +76,8 @@ def test_a_second_time_there_is_nothing_to_do(name):
         ('[[package]]\nname = "torch"\nversion = "2.5.1"\n', "uv.lock", "a tool writes"),
         ("torch==2.5.1+cu121\n", "requirements.txt", "decision"),
         ("torch>=2.0,<2.6\n", "requirements.txt", "at most"),
+        ("torch==2.5.1\ntorchvision==0.20.1\n", "requirements.txt", "torchvision is pinned"),
+        ("RUN pip install torch==2.5.1\n", "Dockerfile", "part of a command"),
         ("torchtriton\n", "requirements.txt", "no release"),
         ("to\\\nrch==2.5.1\n", "requirements.txt", "not"),
         ("https://x.org/torch-2.5.1-cp311-cp311-any.whl\n", "requirements.txt", "address"),

@@ -23,6 +23,7 @@ class Style(Enum):
     REQUIREMENTS = "requirements"  # what one program is installed with
     LIBRARY = "library"  # what a package asks of whoever installs it: ranges are right here
     LOCK = "lock"  # what a tool has chosen
+    COMMANDS = "commands"  # what scripts install
 
 
 @final

@@ -17,6 +17,12 @@ _CONDA_LOCK: Final = re.compile(r"(?:.{0,100}[-_.])?conda-lock\.ya?ml")
 _PYLOCK: Final = re.compile(r"pylock(?:\.[^.]{1,100})?\.toml")
 _SCRIPT: Final = re.compile(rb"^# /// script\s*$", re.MULTILINE)
 _TOP: Final = 64 << 10  # bytes of a program in which it may say so
+_COMMANDS: Final = re.compile(
+    r"(?:.{0,100}[-_.])?(?:dockerfile|containerfile)(?:[-_.].{0,100})?|makefile|jenkinsfile"
+    r"|.{0,200}\.(?:sh|bash|zsh|bat|cmd|ps1|ya?ml|sbatch|slurm|mk|def)"
+)
+_INSTALLS: Final = re.compile(rb"\bpip[0-9.]{0,5}\s[^\n]{0,200}install\s")
+_LONGEST_COMMANDS: Final = 2 << 20  # bytes
 _NAMES: Final = {
     "pyproject.toml": "pyproject",
     "setup.cfg": "setup.cfg",
@@ -47,16 +53,20 @@ def kind(path: str) -> str:
 
 
 def kind_of(path: str, data: memoryview) -> str:
-    """As ``kind``, and also a program that says itself what it depends on."""
-    found = kind(path)
-    if not found and path.lower().endswith((".py", ".pyw")) and _SCRIPT.search(data[:_TOP]) is not None:
-        return "script"
-    return found
+    """As ``kind``, and also a program that says itself what it depends on, and commands that install something."""
+    if found := kind(path):
+        return found
+    name = path.replace("\\", "/").lower().rpartition("/")[2]
+    if name.endswith((".py", ".pyw")):
+        return "script" if _SCRIPT.search(data[:_TOP]) is not None else ""
+    if _COMMANDS.fullmatch(name) and len(data) <= _LONGEST_COMMANDS and _INSTALLS.search(data) is not None:
+        return "commands"
+    return ""
 
 
 def reader(found: str) -> Callable[[str, Budget], Declared]:
     """The reader of a kind, imported where it is used."""
-    from leyden.audit.dependencies import conda, locks, project_files, requirements_txt, setup_files
+    from leyden.audit.dependencies import commands, conda, locks, project_files, requirements_txt, setup_files
 
     readers: dict[str, Callable[[str, Budget], Declared]] = {
         "requirements": requirements_txt.read,
@@ -64,6 +74,7 @@ def reader(found: str) -> Callable[[str, Budget], Declared]:
         "setup.cfg": setup_files.read_setup_cfg,
         "setup.py": setup_files.read_setup_py,
         "pip.conf": setup_files.read_pip_conf,
+        "commands": commands.read,
         "script": project_files.read_script,
         "pipfile": project_files.read_pipfile,
         "pipfile.lock": locks.read_pipfile_lock,

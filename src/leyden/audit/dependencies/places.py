@@ -25,7 +25,8 @@ _NAMED: Final = 8
 
 def placed(declared: Declared, place: Place) -> Iterator[Finding]:
     """What is wrong with the places that the file names."""
-    yield from _indexes(declared, place)
+    if declared.style is not Style.COMMANDS:  # the auditor of commands looks at those
+        yield from _indexes(declared, place)
     yield from _extra(declared, place)
     for option in declared.option("requirement", "constraint"):
         if _leads_out(option.value):
@@ -34,7 +35,7 @@ def placed(declared: Declared, place: Place) -> Iterator[Finding]:
     if declared.style is not Style.LOCK:
         for one in declared.requirements:
             if one.url and not one.local:
-                yield from _reference(one, place.at_line(one.line))
+                yield from _reference(one, place.at_line(one.line), declared.style)
 
 
 def _indexes(declared: Declared, place: Place) -> Iterator[Finding]:
@@ -55,21 +56,27 @@ def _extra(declared: Declared, place: Place) -> Iterator[Finding]:
         if option.value.startswith("unsafe"):
             text = f"`{option.value}` lets uv take a name from any of the indexes."
             yield EXTRA_INDEX.at(place.at_line(option.line), text, key="index strategy")
-    extra = list(declared.option("extra-index-url"))
+    extra = [one for one in declared.option("extra-index-url") if _host(one.value)]
     if not extra:
         return
-    loose = [one for one in declared.requirements if one.name and not (one.url or one.hashed or "+" in one.version)]
-    whole = bool(declared.requirements) and not loose
+    # A command is one for itself.
+    asked = declared.requirements
+    if declared.style is Style.COMMANDS:
+        asked = [one for one in asked if one.line == extra[0].line]
+    loose = [one for one in asked if one.name and not (one.url or one.hashed or "+" in one.version)]
+    whole = bool(asked) and not loose
     if whole or any(True for _ in declared.option("require-hashes", "no-index")):
         return
     option = extra[0]
     names = ", ".join(f"`{one.name}`" for one in loose[:_NAMED]) or "everything"
     text = f"`{_host(option.value) or option.value}` is asked besides PyPI, and nothing fixes what is taken of {names}."
     severity = Severity.LOW if all(_host(one.value) in _WELL_KNOWN for one in extra) else Severity.MEDIUM
+    if severity is Severity.LOW and declared.style is Style.COMMANDS:
+        severity = Severity.INFO
     yield EXTRA_INDEX.at(place.at_line(option.line), text, key=f"extra {_hosts(extra)}", severity=severity)
 
 
-def _reference(one: Requirement, where: Place) -> Iterator[Finding]:
+def _reference(one: Requirement, where: Place, style: Style) -> Iterator[Finding]:
     url = one.url
     shown = f"`{one.name or url}`"
     if _VCS.match(url):
@@ -78,7 +85,8 @@ def _reference(one: Requirement, where: Place) -> Iterator[Finding]:
             text = (
                 f"{shown} is taken from {'a tag, which can be moved' if tagged else 'a branch, as it is on the day'}."
             )
-            severity = Severity.INFO if tagged else Severity.LOW
+            # A pipeline that tries what will come next means the branch.
+            severity = Severity.INFO if tagged or style is Style.COMMANDS else Severity.LOW
             yield MOVING_REFERENCE.at(where, text, snippet=one.text, key=url, severity=severity)
     elif url.lower().startswith(("http://", "https://", "ftp://")):
         if not (one.hashed or _DIGEST.search(url)):
