@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.audit.fix.code.editing import NEW, edited, mended
 
+from leyden.audit.code.text import UnparsedError
 from leyden.audit.finding import Limits
 from leyden.audit.fix.code.edits import UnfitError
 from leyden.audit.fix.code.mending import Program
@@ -112,6 +113,7 @@ def test_no_comment_goes_away_with_an_argument(call):
         (b"import torch\n" + b"x = " + b"not " * 200 + b"torch.load(p)", "nested too deep"),
         (b"import torch\ntorch.load(p); x = '" + b"x" * 3_000 + b"'", "too long to be shown"),
         (b"import torch\rtorch.load(p)\r", "not write it again"),
+        (b"import torch\ndef f():\n  return* [torch.load(p)]", "libcst does not parse it"),
         (b"import torch\ntorch.load(p)\n" + b"#" * (256 << 10), "longer than"),
     ],
 )
@@ -122,3 +124,46 @@ def test_a_program_that_cannot_be_edited_is_left_with_the_reason(source, reason)
 
     with pytest.raises(UnfitError, match=reason):
         edit()
+
+
+ODD = st.sampled_from(
+    [
+        "\x0c",
+        "\t",
+        "\r",
+        "\\\n",
+        "\ufeff",
+        "\u2028",
+        "\0",
+        "(",
+        ")",
+        "#",
+        "'",
+        '"""',
+        "f'",
+        "{",
+        ":=",
+        "* ",
+        "é",
+        "\n",
+        " ",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(LAYOUT, ODD, st.integers(0, 100))
+def test_an_odd_program_is_left_or_gets_the_argument_and_nothing_else(layout, odd, place):
+    before = written(layout)[0].decode()
+    place = min(place, len(before))
+    source = f"import torch\n{before[:place]}{odd}{before[place:]}".encode()
+    try:
+        after = edited(source)
+    except (UnfitError, UnparsedError):
+        return
+    assert plain(after.replace(ADDED, b"")) == plain(source)
+
+
+def plain(source: bytes) -> bytes:
+    """Without what comes along with an argument."""
+    return source.translate(None, b" \t\r\n\\,")

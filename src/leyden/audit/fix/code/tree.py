@@ -26,7 +26,7 @@ class Tree:
             self._module = cst.parse_module(source)
             positions = MetadataWrapper(self._module, unsafe_skip_copy=True).resolve(PositionProvider)
             same = self._module.bytes == source
-        except (cst.ParserSyntaxError, UnicodeError, LookupError) as error:
+        except (cst.ParserSyntaxError, cst.CSTValidationError, UnicodeError, LookupError) as error:
             raise UnfitError(f"libcst does not parse it: {str(error).splitlines()[0]}") from None
         except RecursionError:
             raise UnfitError("it is nested too deep") from None
