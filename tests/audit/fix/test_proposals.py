@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 
@@ -75,3 +76,12 @@ def test_a_long_diff_is_cut(project):
     (decided,) = proposed(project)
     assert len(decided.diff) == 121
     assert decided.diff[-1].endswith("more lines")
+
+
+def test_for_a_notebook_it_is_said_in_words(project):
+    (project / "train.py").unlink()
+    cell = {"cell_type": "code", "source": "import numpy as np\nnp.load(p, allow_pickle=True)\n"}
+    (project / "look.ipynb").write_text(json.dumps({"cells": [cell]}))
+    (decided,) = proposed(project)
+    assert (decided.text, decided.diff) == ("cell 1, line 2: `allow_pickle=True` is left out", ())
+    assert decided.caution.startswith("Arrays of objects are refused")

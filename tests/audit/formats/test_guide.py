@@ -99,6 +99,13 @@ def test_changes_are_shown_with_what_to_look_out_for():
     assert "if you decide so. See who reads it." in text
 
 
+def test_what_to_change_in_a_notebook_is_said_in_words():
+    found = BAD.at(Place("look.ipynb", ("cell 1",)).at_line(2), "So.")
+    proposal = Proposal((found,), "cell 1, line 2: `a` becomes `b`", caution="See who reads it.")
+    text = written(replace(report(found), proposals=(proposal,)))
+    assert "**In** `look.ipynb`, cell 1, line 2: `a` becomes `b`. See who reads it.\n" in text
+
+
 @pytest.mark.parametrize(
     ("rule", "check"),
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from leyden.audit.finding import Finding, Limits, sorted_findings
 from leyden.audit.fix.code.facts import Facts
-from leyden.audit.fix.code.plan import MISSING, by_file, has_editor
+from leyden.audit.fix.code.plan import MISSING, by_file, has_editor, told
 from leyden.audit.fix.own import own_text
 from leyden.audit.fix.plan import mends, plan
 from leyden.audit.fix.steps import Convert, Leave, Rewrite, Tighten
@@ -50,7 +50,7 @@ def _decided(report: Report, limits: Limits, facts: Facts, done: set[Finding]) -
     end, left = time.monotonic() + _SECONDS, _MOST
     for path in worst:
         wanted = [finding for finding in files.get(path, ()) if finding not in done]
-        if not wanted or path.endswith(".ipynb"):
+        if not wanted:
             continue
         for proposal in _of_file(path, wanted, facts, limits):
             yield proposal
@@ -62,6 +62,7 @@ def _decided(report: Report, limits: Limits, facts: Facts, done: set[Finding]) -
 def _of_file(path: str, wanted: list[Finding], facts: Facts, limits: Limits) -> Iterator[Proposal]:
     from leyden.audit.fix.code.edits import UnfitError
     from leyden.audit.fix.code.mending import Program
+    from leyden.audit.fix.code.table import TREATMENTS
 
     source = own_text(path)
     if isinstance(source, Leave):
@@ -73,7 +74,11 @@ def _of_file(path: str, wanted: list[Finding], facts: Facts, limits: Limits) -> 
     by_rule: dict[str, list[Mended]] = {}
     for one in program.mended(wanted):
         by_rule.setdefault(one.finding.rule, []).append(one)
-    for same in by_rule.values():
+    for rule, same in by_rule.items():
+        if program.is_notebook:
+            text = "; ".join(map(told, same))
+            yield Proposal(tuple(one.finding for one in same), text, caution=TREATMENTS[rule].caution)
+            continue
         yield from _together(path, source, program, same)
 
 

@@ -171,6 +171,10 @@ def _each(step: Step) -> Iterator[str]:
 
 
 def _changes(proposals: Sequence[Proposal]) -> Iterator[str]:
+    for proposal in proposals:
+        if not (proposal.automatic or proposal.diff):  # in a notebook, which has no lines of its own
+            path = code(proposal.findings[0].place.path)
+            yield f"**In** {path}, {prose(proposal.text)}. {prose(proposal.caution)}\n\n"
     decided = [proposal for proposal in proposals if not proposal.automatic and proposal.diff]
     for caution in dict.fromkeys(proposal.caution for proposal in decided):
         yield f"**A change that would do it**, if you decide so. {prose(caution)}\n\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from datetime import date
 
@@ -53,11 +54,20 @@ def test_an_accepted_finding_is_left(path):
     assert steps(path) == []
 
 
-def test_a_notebook_is_left_to_its_editor(path):
-    notebook = path.with_suffix(".ipynb")
-    notebook.write_text('{"cells": [{"cell_type": "code", "source": "import torch\\ntorch.load(p)"}]}')
-    assert [finding.rule for finding in audited(notebook).findings] == ["LEY202"]
-    assert steps(notebook) == []
+def notebook(path, line):
+    cells = [{"cell_type": "markdown", "source": "a"}, {"cell_type": "code", "source": f"import torch\n{line}"}]
+    path.write_text(json.dumps({"cells": cells}))
+    return path
+
+
+def test_a_notebook_is_left_to_its_editor_with_what_to_change(path):
+    (step,) = steps(notebook(path.with_suffix(".ipynb"), "torch.load(p)"))
+    assert isinstance(step, Leave)
+    assert step.reason.endswith("change it in its editor: cell 2, line 2: `weights_only=True` is added")
+
+
+def test_a_notebook_in_which_nothing_is_proven_is_not_told_of(path):
+    assert steps(notebook(path.with_suffix(".ipynb"), "torch.load(p, weights_only=False)")) == []
 
 
 def test_a_file_that_changed_since_the_audit_is_looked_at_as_it_is(path):

@@ -77,6 +77,13 @@ def test_the_encoding_that_a_program_declares_is_kept():
     assert edited(before) == before.replace(b"('\xe9')", b"('\xe9', weights_only=True)")
 
 
+def test_what_changes_is_told_in_any_encoding():
+    before = "# coding: latin-1\nimport torch\ntorch.load('ééé', weights_only=False)\n".encode("latin-1")
+    program, (change,) = mended(before)
+    assert change.text == "`False` becomes `True`"
+    assert program.edited([change]) == before.replace(b"False", b"True")
+
+
 DROPS = [
     ("np.load(p, allow_pickle=True)", "np.load(p)"),
     ("np.load(allow_pickle=True, file=p)", "np.load(file=p)"),
@@ -114,6 +121,7 @@ def test_no_comment_goes_away_with_an_argument(call):
         (b"import torch\ntorch.load(p); x = '" + b"x" * 3_000 + b"'", "too long to be shown"),
         (b"import torch\rtorch.load(p)\r", "not write it again"),
         (b"import torch\ndef f():\n  return* [torch.load(p)]", "libcst does not parse it"),
+        (b"import torch\nasync def f():\n  [torch.load(p) async\n   for p in q]", "libcst does not parse it"),
         (b"import torch\ntorch.load(p)\n" + b"#" * (256 << 10), "longer than"),
     ],
 )

@@ -79,5 +79,9 @@ def text_of(edit: Edit, program: str) -> str:
 
 
 def _written(node: ast.expr, program: str) -> str:
-    text = " ".join((ast.get_source_segment(program, node) or ast.unparse(node)).split())
+    try:
+        written = ast.get_source_segment(program, node)
+    except (IndexError, UnicodeDecodeError):  # in another encoding, characters stand elsewhere
+        written = None
+    text = " ".join((written or ast.unparse(node)).split())
     return text if len(text) <= 60 else f"{text[:57]}…"

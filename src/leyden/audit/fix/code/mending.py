@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,16 +45,18 @@ class Program:
     """A program as it was audited. UnfitError where it is none, or is not what it was."""
 
     def __init__(self, path: str, source: bytes, limits: Limits, facts: Facts) -> None:
-        if len(source) > _LARGEST:
-            raise UnfitError(f"it is longer than {_LARGEST:,} bytes")
         self._source, self._facts = source, facts
         self._file = File(Place(path), memoryview(source), Budget(limits), versions=facts.oldest)
         self._unit = _parsed(self._file)
         if _depth(self._unit.tree) > _DEEPEST:
             raise UnfitError("it is nested too deep")
-        self._text = str(source, "utf-8-sig", "replace")
+        self._text = "\n".join(self._unit.lines) if self.is_notebook else _decoded(source)
         self._tree: Tree | None = None
         self._known: Counter[tuple[str, str]] | None = None
+
+    @property
+    def is_notebook(self) -> bool:
+        return bool(self._unit.cells)
 
     def mended(self, wanted: Iterable[Finding]) -> Iterator[Mended]:
         """What can be done about each finding, those of ``wanted`` that are there and have an edit."""
@@ -79,6 +83,10 @@ class Program:
 
     def edited(self, mended: Sequence[Mended]) -> bytes:
         """The program with these edits; UnfitError unless they mend what they should and nothing else is different."""
+        if self.is_notebook:
+            raise UnfitError("it is a notebook, which is changed in its editor")
+        if len(self._source) > _LARGEST:
+            raise UnfitError(f"it is longer than {_LARGEST:,} bytes")
         edits = [edit for one in mended for edit in one.edits]
         for edit in edits:
             line = self._unit.snippet(edit.node)
@@ -108,6 +116,12 @@ class Program:
     def _with(self, source: bytes) -> File:
         """The same file with other content, and as much time for it."""
         return replace(self._file, data=memoryview(source), budget=Budget(self._file.budget.limits))
+
+
+def _decoded(source: bytes) -> str:
+    """A program as its parser reads it, which has found the encoding by now."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    return str(source, encoding, "replace")
 
 
 def _parsed(file: File) -> Unit:

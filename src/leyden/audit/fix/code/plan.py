@@ -42,11 +42,15 @@ def code(report: Report, facts: Facts, limits: Limits) -> Iterator[Step]:
         yield Leave(first, f"programs are mended with libcst: {MISSING}")
         return
     for path, findings in files.items():
-        if path.endswith(".ipynb"):
-            continue  # the guide shows what to change; a notebook is edited where it runs
         step = _step(path, findings, facts, limits)
         if step is not None:
             yield step
+
+
+def told(mended: Mended) -> str:
+    """Where something changes and how."""
+    place = mended.finding.place
+    return ", ".join((*place.inside, f"line {place.line}: {mended.text}"))
 
 
 def _step(path: str, findings: list[Finding], facts: Facts, limits: Limits) -> Step | None:
@@ -59,6 +63,8 @@ def _step(path: str, findings: list[Finding], facts: Facts, limits: Limits) -> S
     try:
         program = Program(path, source, limits, facts)
         proven = [one for one in program.mended(findings) if one.proven]
+        if proven and program.is_notebook:
+            return Leave(path, f"it is a notebook; change it in its editor: {'; '.join(map(told, proven))}")
         return _rewrite(path, source, program, proven) if proven else None
     except UnfitError as error:
         return Leave(path, str(error))
@@ -66,5 +72,5 @@ def _step(path: str, findings: list[Finding], facts: Facts, limits: Limits) -> S
 
 def _rewrite(path: str, source: bytes, program: Program, mended: list[Mended]) -> Rewrite:
     after = program.edited(mended)
-    changes = tuple(f"line {one.finding.place.line}: {one.text}" for one in mended)
+    changes = tuple(map(told, mended))
     return Rewrite(path, source, after, changes, tuple(one.finding for one in mended))

@@ -13,6 +13,8 @@ from leyden.audit.fix.code.edits import Append, Begin, Drop, Edit, Rename, Repla
 
 _Range: TypeAlias = tuple[int, int, int, int]  # first line, column, last line, column: in characters
 _NOWHERE: Final = (0, 0, 0, 0)
+# What libcst's own checks raise on programs that Python takes, such as a line that ends after `async`.
+_BUGS: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _NO_SPACE: Final = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
@@ -26,8 +28,8 @@ class Tree:
             self._module = cst.parse_module(source)
             positions = MetadataWrapper(self._module, unsafe_skip_copy=True).resolve(PositionProvider)
             same = self._module.bytes == source
-        except (cst.ParserSyntaxError, cst.CSTValidationError, UnicodeError, LookupError) as error:
-            raise UnfitError(f"libcst does not parse it: {str(error).splitlines()[0]}") from None
+        except (cst.ParserSyntaxError, cst.CSTValidationError, *_BUGS) as error:
+            raise UnfitError(f"libcst does not parse it: {[*str(error).splitlines(), 'it failed'][0]}") from None
         except RecursionError:
             raise UnfitError("it is nested too deep") from None
         if not same:
