@@ -81,6 +81,18 @@ def test_what_stands_for_a_secret_is_none(name, text):
     assert [rule for rule in rules(text, name) if rule in ("LEY311", "LEY312")] == []
 
 
+def test_a_table_of_records_refers_and_hides_nothing():
+    record = '{"token": "ca9a282c9e77460f8360f564131a8af5", "name": "a"}'
+    assert rules(f"[{', '.join([record] * 30)}]", "scene.json") == []
+    assert rules(f"[{record}]", "users.json") == ["LEY311"]
+    assert rules(f'[{", ".join([record] * 30)}, {{"note": "{HF}"}}]', "scene.json") == ["LEY311"]
+
+
+def test_the_variables_of_a_task_are_read():
+    text = f'{{"environment": [{{"name": "DB_PASSWORD", "value": "{KEY}"}}]}}'
+    assert rules(text, "task-definition.json") == ["LEY311"]
+
+
 def test_only_shared_machines_show_arguments():
     text = "srun python train.py --api-key $WANDB_API_KEY"
     assert rules("#!/bin/bash\n#SBATCH -N 1\n" + text, "a.sh") == ["LEY313"]

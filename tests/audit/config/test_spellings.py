@@ -43,6 +43,8 @@ def spellings(key: str, value: object) -> dict[str, tuple[str, str]]:
         "json with comments": ("a.jsonc", f'{{"a": 1, // why\n"{key}": {quoted},}}'),
         "toml": ("a.toml", f"[model.x]\n{key} = {quoted}\n"),
         "toml inside": ("a.toml", f'model = {{"{key}" = {quoted}}}\n'),
+        "template": ("a.yaml.j2", f"{{% if x %}}\n{key}: {plain}\n{{% endif %}}\n"),
+        "example": ("a.yml.example", f"{key}: {plain}\n"),
         "upper case": ("A.YAML", f"{key}: {plain}\n"),
     }
 

@@ -15,10 +15,10 @@ _PLACEHOLDER: Final = re.compile(
     r"(?i).*(?:your|example|changeme|change_me|placeholder|dummy|todo|xxx|insert|test|fake|sample|none|null|redacted).*"
     r"|[<{$%\[].*|(.)\1*|.*\*\*\*"
 )
-# What a text without secrets has none of: a name with a value beside it, or how tokens begin.
-TELLING: Final = (
-    r"(?i:passw\w{0,20}|passphrase|pwd|secret|key|token|auth|credentials?|bearer)[\"'\]\s]{0,40}[=:]"
-    r"|(?:^|[\s\"'=:])(?:sk-|hf_|gh[pousr]_|github_pat_|AKIA|ASIA|AGE-SECRET|xox|glpat-|AIza|npm_|pypi-|eyJ|nvapi-|dckr_pat_)"
+# What a text without secrets has none of: a word of a name with a value beside it, or how tokens begin.
+WORDS: Final = r"(?i:passw\w{0,20}|passphrase|pwd|secret|key|token|auth|credentials?|bearer)"
+BEGINNINGS: Final = (
+    r"[\s\"'=:](?:sk-|hf_|gh[pousr]_|github_pat_|AKIA|ASIA|AGE-SECRET|xox|glpat-|AIza|npm_|pypi-|eyJ|nvapi-|dckr_pat_)"
     r"|-----BEGIN|hooks\.slack|AccountKey="
 )
 _SHAPE: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_.:!@#%^&*~-]{8,200}")

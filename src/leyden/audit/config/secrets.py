@@ -64,15 +64,16 @@ def address(value: str, line: int, column: int | None = None, rule: Rule = SECRE
 
 def token(text: str, line: int, rule: Rule = SECRET) -> Iterator[Hit]:
     """Text that has the form which a service gives its keys, anywhere in what begins on ``line``."""
+    last = 0
     for found in tokens(text):
+        line, last = line + text.count("\n", last, found.start()), found.start()
         value = found[0]
         if value.startswith(_EMULATOR):
             continue
         # The first line of a private key alone is what programs look for.
         if len(value) < _SHORTEST_KEY if value.startswith("-----") else is_placeholder(value):
             continue
-        at = line + text.count("\n", 0, found.start())
-        yield Hit(rule, "It has the form of a service's key.", at, secret=value)
+        yield Hit(rule, "It has the form of a service's key.", line, secret=value)
 
 
 def under_name(name: str, value: str) -> bool:

@@ -11,6 +11,8 @@ from leyden.audit.finding import File
 DOCUMENTS: Final = frozenset((".yaml", ".yml", ".json", ".jsonc", ".toml"))
 # Files of these names are YAML without saying so.
 _NAMES: Final = frozenset(("mlproject", ".condarc"))
+# YAML is the one format that can be read around the holes of a template.
+_TEMPLATE: Final = re.compile(r".*\.ya?ml\.(?:j2|jinja2?|tmpl|tpl|template|example|sample|dist)")
 # Written by tools: what is in them is data, and most of a project's bytes.
 _GENERATED: Final = re.compile(
     r"(?:package-lock|npm-shrinkwrap|tokenizer|vocab|added_tokens|special_tokens_map)\.json"
@@ -39,7 +41,7 @@ class Shape(Enum):
 
 def suffix(name: str) -> str:
     """The suffix by which a document is read whose name is given in lower case; an empty text for other files."""
-    found = ".yaml" if name in _NAMES else f".{name.rpartition('.')[2]}"
+    found = ".yaml" if name in _NAMES or _TEMPLATE.fullmatch(name) else f".{name.rpartition('.')[2]}"
     return found if found in DOCUMENTS else ""
 
 
