@@ -9,8 +9,8 @@ import pytest
 from tests.audit.code.corpus import SINKS, SPELLINGS, Program, programs
 from tests.audit.code.programs import rules
 
-# What passes through a pattern or through a parameter is not followed, but for functions that are bad by themselves.
-MISSED: Final = frozenset(("match that binds", "given to a function"))
+# These are not followed, but for functions that are bad wherever they are handed to.
+MISSED: Final = frozenset(("list filled later", "setattr", "getattr of a joined text", "reduce", "yielded"))
 BY_SPELLING: Final[dict[str, list[Program]]] = defaultdict(list)
 for one in programs():
     BY_SPELLING[one.spelling].append(one)
@@ -35,5 +35,5 @@ def test_what_is_known_to_be_missed_is_missed():
 
 
 def test_the_corpus_is_what_the_page_of_measurements_says():
-    assert (len(SINKS), len(SPELLINGS) + 1) == (28, 62)
-    assert sum(one.dangerous for listed in BY_SPELLING.values() for one in listed) == 28 * 62
+    assert (len(SINKS), len(SPELLINGS) + 1) == (28, 68)
+    assert sum(one.dangerous for listed in BY_SPELLING.values() for one in listed) == 28 * 68

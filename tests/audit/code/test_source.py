@@ -175,6 +175,10 @@ def test_an_audit_of_models_alone_parses_no_python():
         + "".join(f"class C{i + 5}({','.join(f'C{i + k}' for k in range(5))}): ...\n" for i in range(300))
         + "class D(C300):\n def f(self):\n"
         + "  self.x()\n" * 20_000,
+        "import os\n"
+        + "".join(f"def f{i}(x): f{i + 1}(x); f{i + 1}(x + x); f{i}(x)\n" for i in range(1_000))
+        + "def f1000(x): os.system(x)\nf0(y)",
+        "import os\ndef f(x): os.system(x)\n" + "f(os.environ['a'])\n" * 10_000,
         "import os\nx = [" + "os.system," * 5_000 + "]\n" + "x[0](y)\n" * 5_000,
     ],
     ids=[
@@ -189,6 +193,8 @@ def test_an_audit_of_models_alone_parses_no_python():
         "formats",
         "functions",
         "bases",
+        "given",
+        "given often",
         "list",
     ],
 )

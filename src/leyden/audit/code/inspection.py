@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, final
 
 from leyden.audit.code import loads, surroundings, training
+from leyden.audit.code.bindings import Scope, forget
 from leyden.audit.code.clues import tells
+from leyden.audit.code.given import give
 from leyden.audit.code.names import last_names
 from leyden.audit.code.program import Call, Hit, Value
 from leyden.audit.code.resolve import Resolver
-from leyden.audit.code.scopes import Scope, Used, defaults, forget, scoped
+from leyden.audit.code.scopes import Used, defaults, scoped
 from leyden.audit.code.tables import CALLS, KEYWORDS, METHODS
 from leyden.audit.code.text import Unit, parsed
 from leyden.audit.code.versions import Versions
@@ -86,6 +88,7 @@ class _Inspection:
                 case ast.Call():
                     self._called.add(id(node.func))
                     _fill(node, scope)
+                    give(node, scope)
                 case ast.Set():  # which no program picks a function from
                     self._called.update(map(id, node.elts))
                 case ast.Compare():

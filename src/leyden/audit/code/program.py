@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, final
 
+from leyden.audit.code.bindings import Binding, Default, Element, Scope
 from leyden.audit.code.origins import Origin, origin_of
 from leyden.audit.code.resolve import NOTHING, Resolver
-from leyden.audit.code.scopes import Binding, Default, Element, Scope
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Rule, Severity
 

@@ -11,8 +11,20 @@ import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, final
 
+from leyden.audit.code.bindings import (
+    INSIDE,
+    Binding,
+    Default,
+    Element,
+    Given,
+    Imported,
+    Made,
+    Own,
+    Receiver,
+    Scope,
+    Unknown,
+)
 from leyden.audit.code.names import canonical
-from leyden.audit.code.scopes import Binding, Default, Element, Imported, Made, Own, Receiver, Scope, Unknown
 
 _MOST: Final = 6  # paths of one expression
 _BASES: Final = 4  # of one class
@@ -151,6 +163,8 @@ class Resolver:
                     yield from self._elements(binding.of, None, scope, depth)
                 case Default():
                     yield from self.paths(binding.value, scope.parent or scope, depth)
+                case Given():
+                    yield from self.paths(binding.value, binding.scope, depth)
                 case Made():
                     yield from (f"{path}()" for path in self.paths(_plain(binding.kind), scope, depth))
                 case Receiver():
@@ -225,6 +239,8 @@ class Resolver:
 
     def _subscript(self, node: ast.Subscript, scope: Scope, depth: int) -> Iterator[str]:
         key = self.constant(node.slice, scope)
+        if isinstance(node.value, ast.Name) and (found := scope.find(node.value.id)) is not None:
+            yield from self._bound(found[1].members.get((node.value.id, INSIDE), ()), found[1], depth)
         for path in self.paths(node.value, scope, depth):
             if path == "sys.modules" and isinstance(key, str):
                 yield canonical(key)

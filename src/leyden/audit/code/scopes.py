@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias, TypeVar, final
+from typing import Final, NamedTuple, final
 
+from leyden.audit.code.bindings import (
+    INSIDE,
+    UNKNOWN,
+    Binding,
+    Default,
+    Element,
+    Function,
+    Imported,
+    Made,
+    Own,
+    Receiver,
+    Scope,
+    keep,
+)
 from leyden.audit.finding import Budget
 
-Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 _NESTED: Final = 60  # scopes inside scopes
 _OFTEN: Final = 1_000  # nodes between two looks at the clock
 # Parts of a node that hold no other nodes, or none that matter.
@@ -29,118 +41,8 @@ _USED: Final = frozenset((ast.Call, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign
 _BINDING: Final = frozenset((
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
     ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem,
-    ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.Global, ast.Return,
+    ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.Match, ast.Global, ast.Return,
 ))  # fmt: skip
-
-
-@final
-@dataclass(frozen=True)
-class Imported:
-    """A module or a member of one, by its dotted path."""
-
-    path: str
-
-
-@final
-@dataclass(frozen=True)
-class Element:
-    """Something inside what an expression stands for: what a loop or an unpacking takes out of it."""
-
-    of: ast.expr
-
-
-@final
-@dataclass(frozen=True)
-class Made:
-    """An object of the class that an expression names: an annotated parameter."""
-
-    kind: ast.expr
-
-
-@final
-@dataclass(frozen=True)
-class Receiver:
-    """The first parameter of a method: an object of the class, or the class itself."""
-
-    cls: Scope
-    is_class: bool
-
-
-@final
-@dataclass(frozen=True)
-class Default:
-    """What a parameter is where nobody gives it; it stands in the scope around the function."""
-
-    value: ast.expr
-
-
-@final
-@dataclass(frozen=True)
-class Own:
-    """A function of the program."""
-
-    body: Scope
-
-
-@final
-@dataclass(frozen=True)
-class Unknown:
-    """A value that nothing here says anything about."""
-
-
-Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Default | Own | Unknown"
-UNKNOWN: Final = Unknown()
-_T = TypeVar("_T")
-# What is kept of one name. A program can bind a name, and use it, as often as it has lines.
-_MOST: Final = 32
-
-
-@final
-@dataclass
-class Scope:
-    """A module, a class or a function."""
-
-    node: ast.Module | ast.ClassDef | Function
-    parent: Scope | None
-    names: dict[str, list[Binding]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)  # modules of which everything is imported
-    attributes: dict[str, list[Binding]] = field(default_factory=dict)  # that methods of a class set on their object
-    members: dict[tuple[str, str], list[Binding]] = field(
-        default_factory=dict
-    )  # that are set on what a name stands for
-    classes: dict[ast.ClassDef, Scope] = field(default_factory=dict)  # the bodies of those that are defined here
-    returns: list[ast.expr] = field(default_factory=list)
-    outside: set[str] = field(default_factory=set)  # names that ``global`` binds in the module
-    filled: set[str] = field(default_factory=set)  # names of what something is saved or dumped into
-
-    @property
-    def is_class(self) -> bool:
-        return isinstance(self.node, ast.ClassDef)
-
-    @property
-    def module(self) -> Scope:
-        scope = self
-        while scope.parent is not None:
-            scope = scope.parent
-        return scope
-
-    def add(self, name: str, value: Binding) -> None:
-        scope = self.module if name in self.outside else self
-        _keep(scope.names.setdefault(name, []), value)
-
-    def find(self, name: str) -> tuple[Sequence[Binding], Scope] | None:
-        """What a name used in this scope is bound to, and the scope that binds it; None where it is bound nowhere."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names and (scope is self or not scope.is_class):
-                return scope.names[name], scope
-            scope = scope.parent
-        return None
-
-
-def _keep(kept: list[_T], one: _T) -> None:
-    if len(kept) < _MOST:
-        kept.append(one)
 
 
 @final
@@ -149,17 +51,6 @@ class Used(NamedTuple):
 
     node: ast.expr | ast.stmt
     scope: Scope
-
-
-def forget(module: Scope) -> None:
-    """Take scopes apart that hold each other, so that the tree goes at once and not when somebody collects it."""
-    pending = [module]
-    while pending:
-        scope = pending.pop()
-        owned = [one.body for bindings in scope.names.values() for one in bindings if isinstance(one, Own)]
-        pending.extend((*owned, *scope.classes.values()))
-        scope.names.clear()
-        scope.classes.clear()
 
 
 def _kinds(kind: type[ast.AST]) -> Iterator[type[ast.AST]]:
@@ -259,10 +150,14 @@ class _Walk:
                 _bind(node.target, Element(node.iter), scope)
             case ast.withitem() if node.optional_vars is not None:
                 _bind(node.optional_vars, node.context_expr, scope)
+            case ast.Match():
+                for case in node.cases:
+                    if isinstance(case.pattern, ast.MatchAs) and case.pattern.name is not None:
+                        scope.add(case.pattern.name, node.subject)
             case ast.Global():
                 scope.outside.update(node.names)
             case ast.Return() if node.value is not None:
-                _keep(scope.returns, node.value)
+                keep(scope.returns, node.value)
             case ast.ExceptHandler() | ast.MatchAs() | ast.MatchStar() if node.name is not None:
                 scope.add(node.name, UNKNOWN)
             case _:
@@ -275,7 +170,7 @@ class _Walk:
             module = f"{self._package}.{module}".rstrip(".")
         for name in node.names:
             if name.name == "*":
-                _keep(scope.stars, module)
+                keep(scope.stars, module)
             else:
                 scope.add(name.asname or name.name, Imported(f"{module}.{name.name}"))
                 self._import(name.asname or name.name, name.name)
@@ -339,9 +234,11 @@ def _bind(target: ast.expr, value: Binding, scope: Scope) -> None:
         case ast.Attribute(value=ast.Name(id=name)):
             receivers = [one for one in scope.names.get(name, ()) if isinstance(one, Receiver)]
             for receiver in receivers:
-                _keep(receiver.cls.attributes.setdefault(target.attr, []), value)
+                keep(receiver.cls.attributes.setdefault(target.attr, []), value)
             if not receivers:
-                _keep(scope.members.setdefault((name, target.attr), []), value)
+                keep(scope.members.setdefault((name, target.attr), []), value)
+        case ast.Subscript(value=ast.Name(id=name)):
+            keep(scope.members.setdefault((name, INSIDE), []), value)
         case _:
             pass
 

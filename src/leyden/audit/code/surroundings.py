@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from leyden.audit.code.bindings import Receiver
 from leyden.audit.code.origins import WORDS, Origin
 from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import NOTHING, starts
-from leyden.audit.code.scopes import Receiver
 from leyden.audit.code.secrets import is_secret, is_secret_name
 from leyden.audit.finding import Severity
 from leyden.audit.rules import code_surroundings as rules

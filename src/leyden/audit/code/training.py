@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from leyden.audit.code.bindings import Scope
 from leyden.audit.code.origins import WORDS, Origin
 from leyden.audit.code.program import Call, Check, Hit, Value
 from leyden.audit.code.resolve import starts
-from leyden.audit.code.scopes import Scope
 from leyden.audit.code.secrets import is_secret_name
 from leyden.audit.code.versions import Versions
 from leyden.audit.finding import Severity
