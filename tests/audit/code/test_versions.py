@@ -9,6 +9,7 @@ from leyden.audit.code.versions import Versions
 
 TORCH = "import torch\ntorch.load(path)"
 LIGHTNING = "import lightning as L\nclass M(L.LightningModule): ...\nM.load_from_checkpoint(path)"
+FIT = "import lightning as L\nL.Trainer().fit(model, ckpt_path=path)"
 YAML = "import yaml\nyaml.load(stream)"
 FULL = "import yaml\nyaml.load(stream, Loader=yaml.FullLoader)"
 REMOTE = "import datasets\ndatasets.load_dataset(name, trust_remote_code=True)"
@@ -41,6 +42,13 @@ HPARAMS = "from lightning.pytorch.core.saving import load_hparams_from_yaml\nloa
         (LIGHTNING, {"pytorch_lightning": "2.4", "torch": "2.13"}, "LEY223 HIGH"),
         (LIGHTNING, {"lightning": "2.3.3", "torch": "2.13"}, "LEY223 LOW"),
         (LIGHTNING.replace("(path", "(path, weights_only=True"), {"lightning": "2.6", "torch": "2.5"}, ""),
+        (FIT, {}, ""),
+        (FIT, {"lightning": "2.6.6", "torch": "2.6"}, ""),
+        (FIT, {"lightning": "2.5", "torch": "2.13"}, "LEY223 HIGH"),
+        (FIT, {"torch": "2.5"}, "LEY223 HIGH"),
+        (FIT.replace("path)", "path, weights_only=True)"), {"torch": "2.5"}, ""),
+        (FIT.replace("=path", "='last'"), {"torch": "2.5"}, ""),
+        (FIT.replace(", ckpt_path=path", ""), {"torch": "2.5"}, ""),
         (YAML, {}, "LEY208 MEDIUM"),
         (YAML, {"pyyaml": "3.13"}, "LEY208 HIGH"),
         (YAML, {"pyyaml": "5.3.1"}, "LEY208 HIGH"),

@@ -17,6 +17,7 @@ from leyden.audit.rules import code_training as rules
 
 _ADDRESSES: Final = ("http://", "https://", "s3://", "gs://", "gcs://", "ftp://", "hdfs://", "az://", "abfs://")
 _RUNS: Final = ("fit", "validate", "test", "predict")
+_OWN: Final = (None, "best", "last", "hpc", "registry")  # checkpoints that the run has made itself
 _MODES: Final = ("subclass_mode_model", "subclass_mode_data")
 _WORST: Final = (Origin.NETWORK, Origin.MODEL)
 
@@ -41,8 +42,13 @@ def trainer_runs(call: Call) -> Iterator[Hit]:
     """``fit`` and its like of a Lightning trainer."""
     if call.says(None, "weights_only") is False:
         yield Hit(rules.UNPICKLED, "With `weights_only=False` this runs whatever the checkpoint names.")
-    if (source := call.argument(None, "ckpt_path")) is not None:
-        yield from _source(source, call.says(None, "weights_only") is True)
+    if (source := call.argument(None, "ckpt_path")) is None:
+        return
+    only = call.says(None, "weights_only")
+    if (only is None or call.argument(None, "weights_only") is None) and source.constant() not in _OWN:
+        # Runs go on from their own files most often: no word about it where no version is known to unpickle.
+        yield from (hit for hit in _by_default(call.versions) if hit.severity is Severity.HIGH)
+    yield from _source(source, only is True)
 
 
 def loaded_by_torch(call: Call) -> Iterator[Hit]:
@@ -69,10 +75,8 @@ def _by_default(versions: Versions) -> Iterator[Hit]:
     elif torch is not False or not lightning:
         yield Hit(rules.BY_DEFAULT, "Without `weights_only`, Lightning up to 2.6.0 runs whatever the checkpoint names.")
     else:
-        text = (
-            f"Lightning {lightning} and torch {versions.of('torch')} read data alone here, unless the environment says "
-        )
-        yield Hit(rules.BY_DEFAULT, text + "otherwise.", Severity.INFO)
+        text = f"Lightning {lightning} and later read data alone, unless the environment says otherwise."
+        yield Hit(rules.BY_DEFAULT, text, Severity.INFO)
 
 
 def _source(source: Value, checked: bool) -> Iterator[Hit]:

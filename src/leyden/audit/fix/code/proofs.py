@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from leyden.audit.code.bindings import Imported
 from leyden.audit.code.program import Call
-from leyden.audit.code.scopes import Imported
 from leyden.audit.fix.code.facts import Facts
 from leyden.audit.rules.code_loads import TORCH_FORCED, TORCH_REPLACED
 
