@@ -81,5 +81,9 @@ def test_the_harmless_one_is_not_found_and_its_neighbour_is(harmless, harmful, r
     assert rule in rules(harmful)
 
 
+def test_what_stands_for_a_secret_is_none():
+    assert rules("api_key = '[secret]'") == []
+
+
 def test_the_repr_of_what_a_stranger_sent_is_found():
     assert rules("import flask\neval(repr(flask.request.args['x']))") == ["LEY231"]
