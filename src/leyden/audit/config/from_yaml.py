@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from leyden.audit.config.building import Builder, Parsed
+from leyden.audit.config.building import DEEPEST, Builder, Parsed
 from leyden.audit.config.nodes import Scalar
-from leyden.audit.finding import Budget, shortened
+from leyden.audit.finding import Budget, LimitError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Newer ones of libyaml look ahead for it themselves, before the first event.
+_TOO_DEEP: Final = "exceeded maximum nesting depth"
 _TEMPLATED: Final = re.compile(r"\{\{|\{%")
 # A statement or a comment, or a line of nothing but an expression, which puts in whole blocks.
 _BLOCK: Final = re.compile(
@@ -41,6 +43,8 @@ def _parse(text: str, budget: Budget) -> Parsed:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
+        if problem == _TOO_DEEP:
+            raise LimitError(f"it is nested over {DEEPEST} levels deep") from None
         builder.malformed(shortened(str(problem), 200), 1 if mark is None else mark.line + 1)
     return builder.parsed()
 
