@@ -56,8 +56,14 @@ def test_lines_of_a_member_are_not_taken_for_lines_of_the_file():
 
 
 def test_accepted_findings_are_there_and_suppressed():
-    kinds = [[one["kind"] for one in result.get("suppressions", [])] for result in run(full())["results"]]
+    kinds = [[one["kind"] for one in result["suppressions"]] for result in run(full())["results"]]
     assert kinds == [[], ["inSource"], ["external"], [], [], []]
+
+
+def test_suppressions_are_on_every_result_or_on_none():
+    """SARIF 2.1.0, section 3.27.23: a result without them, beside one with them, would have an unknown state."""
+    (result,) = run(report(BAD.at(Place("a"), "")))["results"]
+    assert "suppressions" not in result
 
 
 def test_fingerprints_are_told():

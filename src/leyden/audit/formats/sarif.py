@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from leyden._version import __version__
 from leyden.audit import explain
-from leyden.audit.finding import Finding, Place, Rule, Severity
+from leyden.audit.finding import Accepted, Finding, Place, Rule, Severity
 from leyden.audit.fingerprint import label
 from leyden.audit.formats.json import dumps
 from leyden.audit.formats.plain import printable, printable_lines
@@ -41,6 +41,7 @@ def document(report: Report) -> Iterator[str]:
     """One log with one run. Accepted findings are there with their suppression; those below the threshold are not."""
     shown = [f for f in report.findings if f.accepted is not None or counts(f, report.threshold)]
     rules = sorted({finding.rule for finding in shown})
+    suppressions = any(finding.accepted is not None for finding in shown)  # on every result, or on none
     ended = report.started + timedelta(seconds=report.seconds)
     code = exit_code(report.counted)
     run: Json = {
@@ -62,7 +63,7 @@ def document(report: Report) -> Iterator[str]:
         ],
         "originalUriBaseIds": {ROOT: {"uri": f"file://{_path(report.root).rstrip('/')}/"}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, rules.index(finding.rule), report) for finding in shown],
+        "results": [_result(finding, rules.index(finding.rule), report, suppressions) for finding in shown],
     }
     yield dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -84,7 +85,7 @@ def _rule(rule: Rule) -> Json:
     }
 
 
-def _result(finding: Finding, index: int, report: Report) -> Json:
+def _result(finding: Finding, index: int, report: Report, suppressions: bool) -> Json:
     message = printable(finding.message)
     if finding.mend:
         message += f" {printable(finding.mend)}"
@@ -97,13 +98,18 @@ def _result(finding: Finding, index: int, report: Report) -> Json:
         "partialFingerprints": {"leyden/v1": finding.fingerprint},
         "rank": 25.0 * finding.severity,
     }
-    if finding.accepted is not None:
-        kind = "inSource" if finding.accepted.by == "inline" else "external"
-        members["suppressions"] = [{"kind": kind, "justification": printable(finding.accepted.reason)}]
+    if suppressions:
+        members["suppressions"] = [*_suppressions(finding.accepted)]
     # What is mended is not listed as absent: code scanning takes every result for one that is there.
     if report.comparison is not None:
         members["baselineState"] = "new" if report.comparison.is_new(finding) else "unchanged"
     return members
+
+
+def _suppressions(accepted: Accepted | None) -> Iterator[Json]:
+    if accepted is not None:
+        kind = "inSource" if accepted.by == "inline" else "external"
+        yield {"kind": kind, "justification": printable(accepted.reason)}
 
 
 def _location(finding: Finding, root: str) -> Json:
