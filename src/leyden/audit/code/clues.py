@@ -45,11 +45,14 @@ _BESIDE: Final[Mapping[Check, Beside]] = {
     surroundings.listens_by_default: _EVERYWHERE,
     surroundings.debugger: _any("flask", "quart", "dash"),
     surroundings.deletes: _any(*(ORIGINS - {"os", "sys"})),
-    surroundings.binds: _either(_text(b".bind"), _any("HTTPServer", "ThreadingHTTPServer", "TCPServer", "make_server")),
+    surroundings.binds: _either(
+        _text(b".bind"), _any("HTTPServer", "ThreadingHTTPServer", "TCPServer", "make_server", "managers")
+    ),
     surroundings.sets_variable: _text(b"TORCH_FORCE"),
     surroundings.download: _text(b"http://", b"HTTP://"),
     surroundings.listens: _EVERYWHERE,
     surroundings.unchecked: _any("CERT_NONE", *surroundings.HTTP),
+    surroundings.configures: _text(b"--bind_all"),
     surroundings.extracts: _any("tarfile"),
     surroundings.shared: _any("share"),
     training.subprocess: _any("shell"),

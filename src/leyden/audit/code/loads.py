@@ -18,6 +18,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _YAML_LOADERS: Final = frozenset(
     ("yaml.Loader", "yaml.CLoader", "yaml.UnsafeLoader", "yaml.FullLoader", "yaml.CFullLoader")
 )
+_RUAMEL_LOADERS: Final = ("ruamel.yaml.Loader", "ruamel.yaml.UnsafeLoader", "ruamel.yaml.CLoader")
 _HUB: Final = ("huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download")
 _MODULES: Final = ("torch.nn.Module()", "lightning.pytorch.LightningModule()", "torch.nn.Sequential()")
 
@@ -82,7 +83,7 @@ def joblib_load(call: Call) -> Iterator[Hit]:
 
 
 def numpy_load(call: Call) -> Iterator[Hit]:
-    if call.says(2, "allow_pickle") is True:
+    if call.says(2, "allow_pickle") in (True, 1):
         yield Hit(rules.NUMPY, "With `allow_pickle=True` an array of objects is unpickled.")
     elif call.versions.before("1.16.3", "numpy") and call.argument(2, "allow_pickle") is None and not call.is_open:
         text = f"numpy {call.versions.of('numpy')}, which the project may run with, unpickles an array of objects."
@@ -91,6 +92,10 @@ def numpy_load(call: Call) -> Iterator[Hit]:
 
 def read_pickle(call: Call) -> Iterator[Hit]:
     yield Hit(rules.PANDAS, "The file is unpickled, which runs whatever it names.")
+
+
+def read_hdf(call: Call) -> Iterator[Hit]:
+    yield Hit(rules.PANDAS, "Columns of objects in the file are unpickled.", Severity.LOW)
 
 
 def yaml_load(call: Call) -> Iterator[Hit]:
@@ -135,6 +140,13 @@ def yaml_unsafe(call: Call) -> Iterator[Hit]:
     yield Hit(rules.YAML, f"`{call.path}` makes objects that the file names.", milder)
 
 
+def ruamel_load(call: Call) -> Iterator[Hit]:
+    """The functions that ruamel.yaml has had until 0.18."""
+    loader = call.argument(1, "Loader")
+    if loader is None or any(path in _RUAMEL_LOADERS for path in loader.paths()):
+        yield Hit(rules.YAML, f"`{call.path}` makes objects that the file names.")
+
+
 def ruamel(call: Call) -> Iterator[Hit]:
     if call.says(0, "typ") == "unsafe":
         yield Hit(rules.YAML, "`typ='unsafe'` makes objects that the file names.")
@@ -175,6 +187,10 @@ def pretrained(call: Call) -> Iterator[Hit]:
 
 def native(call: Call) -> Iterator[Hit]:
     yield Hit(rules.NATIVE, f"`{call.path}` runs what is in the file.")
+
+
+def custom_operators(call: Call) -> Iterator[Hit]:
+    yield Hit(rules.NATIVE, f"`{call.method}` runs what is in the file.")
 
 
 def shared_library(call: Call) -> Iterator[Hit]:
@@ -248,6 +264,10 @@ CALLS: Final[Mapping[str, Check]] = {
     "yaml.load_all": yaml_load,
     **dict.fromkeys(("yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.full_load", "yaml.full_load_all"), yaml_unsafe),
     "ruamel.yaml.YAML": ruamel,
+    "ruamel.yaml.load": ruamel_load,
+    "ruamel.yaml.load_all": ruamel_load,
+    "pandas.read_hdf": read_hdf,
+    "pandas.HDFStore": read_hdf,
     "torch.hub.load": hub_load,
     "huggingface_hub.hf_hub_download": pretrained,
     "huggingface_hub.snapshot_download": pretrained,
@@ -283,7 +303,10 @@ CALLS: Final[Mapping[str, Check]] = {
         mlflow_load,
     ),
 }  # fmt: skip
-METHODS: Final[Mapping[str, Check]] = {"from_pretrained": pretrained}
+METHODS: Final[Mapping[str, Check]] = {
+    "from_pretrained": pretrained,
+    "register_custom_ops_library": custom_operators,
+}
 KEYWORDS: Final[Mapping[str, Check]] = {"trust_remote_code": remote_code}
 # Functions that are as bad where they are handed on: to map, to a pool, to a default.
 HANDED_ON: Final[Mapping[str, Callable[[Versions], Iterator[Hit]]]] = {

@@ -65,6 +65,18 @@ def binds(call: Call) -> Iterator[Hit]:
         yield Hit(rules.LISTENS, f"The host {host.constant()!r} means all interfaces.")
 
 
+def listener(call: Call) -> Iterator[Hit]:
+    yield from connection(call)
+    yield from binds(call)
+
+
+def configures(call: Call) -> Iterator[Hit]:
+    """TensorBoard's command line, given as a list."""
+    options = call.argument(None, "argv")
+    if options is not None and any(part.constant() == "--bind_all" for part in options.parts()):
+        yield Hit(rules.LISTENS, "`--bind_all` listens on all interfaces.")
+
+
 def starts_server(call: Call) -> Iterator[Hit]:
     if call.says(1, "host") in _EVERYWHERE:
         yield Hit(rules.LISTENS, "It listens on all interfaces.")
@@ -75,6 +87,14 @@ def rendezvous(call: Call) -> Iterator[Hit]:
     host = re.match(r"tcp://([^/:]+)", "" if method is None else method.begins())
     if host is not None and not host[1].startswith(("127.", "localhost")):
         yield Hit(rules.RENDEZVOUS, f"The ranks meet at {host[1][:60]}, where nobody is asked who they are.")
+
+
+def scheduler(call: Call) -> Iterator[Hit]:
+    address = call.argument(0, "address")
+    host = re.match(r"tcp://([^/:]+)", "" if address is None else address.begins())
+    if host is not None and not host[1].startswith(("127.", "localhost")) and call.argument(None, "security") is None:
+        text = f"Whoever reaches {host[1][:60]} takes part in the cluster, and sends pickles."
+        yield Hit(rules.RENDEZVOUS, text)
 
 
 def store(call: Call) -> Iterator[Hit]:
@@ -305,6 +325,13 @@ def _asks_nobody(owner: ast.expr, value: Value) -> bool:
     return any(all(isinstance(base, ast.Name) and base.id == "object" for base in cls.bases) for cls in classes)
 
 
+def logs_in(call: Call) -> Iterator[Hit]:
+    """A login whose parameter has a name that says little."""
+    key = call.argument(1, "key")
+    if key is not None and isinstance(key.node, ast.Constant):
+        yield from secret("api_key", key)
+
+
 def secret(name: str, value: Value) -> Iterator[Hit]:
     """Text that is written out under a name that secrets have."""
     if isinstance(value.node, ast.Constant) and isinstance(value.node.value, str) and is_secret(name, value.node.value):
@@ -330,7 +357,12 @@ CALLS: Final[Mapping[str, Check]] = {
         ("urllib.request.urlretrieve", "urllib.request.urlopen", "requests.get", "httpx.get", "wget.download",
          "torch.hub.download_url_to_file", "torchvision.datasets.utils.download_url", "pandas.read_csv"), download,
     ),
-    "multiprocessing.connection.Listener": connection,
+    "multiprocessing.connection.Listener": listener,
+    "multiprocessing.managers.BaseManager": binds,
+    "multiprocessing.managers.SyncManager": binds,
+    "dask.distributed.Client": scheduler,
+    "distributed.Client": scheduler,
+    "wandb.login": logs_in,
     "multiprocessing.connection.Client": connection,
     **dict.fromkeys(
         ("wandb.init", "lightning.pytorch.loggers.WandbLogger", "lightning.pytorch.loggers.wandb.WandbLogger",
@@ -362,6 +394,7 @@ METHODS: Final[Mapping[str, Check]] = {
     "run": debugger,
     "launch": shared,
     "recv_pyobj": receives_objects,
+    "configure": configures,
     "set_missing_host_key_policy": host_key,
     "extractall": extracts,
     **dict.fromkeys(_SHOWING, shows),

@@ -178,6 +178,13 @@ def _is_repr(text: Value) -> bool:
             return False
 
 
+def resolver(call: Call) -> Iterator[Hit]:
+    """A function that any configuration may call."""
+    function = call.argument(1, "resolver")
+    if function is not None and any(path in ("builtins.eval", "builtins.exec") for path in function.paths()):
+        yield Hit(rules.EVALUATES, "Any configuration can have its text run by this resolver.", Severity.HIGH)
+
+
 def instantiates(call: Call) -> Iterator[Hit]:
     config = call.argument(0, "config", "path")
     origin = None if config is None else config.origin()
@@ -244,6 +251,8 @@ CALLS: Final[Mapping[str, Check]] = {
     "lightning.pytorch.core.saving.load_hparams_from_yaml": hparams_file,
     "builtins.eval": evaluates,
     "builtins.exec": evaluates,
+    "omegaconf.OmegaConf.register_new_resolver": resolver,
+    "omegaconf.OmegaConf.register_resolver": resolver,
     **dict.fromkeys(
         (
             "hydra.utils.instantiate", "hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object",

@@ -113,7 +113,11 @@ NUMPY: Final = Rule(
     cwe=502,
     why=_RUNS + " numpy refuses arrays of objects since 1.16.3 unless it is told not to.",
     mend="Leave out `allow_pickle=True`. Save arrays of numbers or text, or JSON.",
-    bad=("import numpy as np\nnp.load(path, allow_pickle=True)", "import numpy\nnumpy.load(path, None, True)"),
+    bad=(
+        "import numpy as np\nnp.load(path, allow_pickle=True)",
+        "import numpy\nnumpy.load(path, None, True)",
+        "import numpy\nnumpy.load(path, allow_pickle=1)",
+    ),
     good=("import numpy as np\nnp.load(path)", "import numpy as np\nnp.load(path, allow_pickle=False)"),
 )
 PANDAS: Final = Rule(
@@ -124,7 +128,7 @@ PANDAS: Final = Rule(
     cwe=502,
     why=_RUNS + " It also takes addresses and compressed files.",
     mend="Keep tables as Parquet, Feather or CSV.",
-    bad=("import pandas as pd\npd.read_pickle('table.pkl')",),
+    bad=("import pandas as pd\npd.read_pickle('table.pkl')", "import pandas as pd\npd.read_hdf('table.h5')"),
     good=("import pandas as pd\npd.read_parquet('table.parquet')",),
 )
 YAML: Final = Rule(
@@ -142,6 +146,7 @@ YAML: Final = Rule(
         "import yaml\nyaml.unsafe_load(stream)",
         "from yaml import load, FullLoader\nload(stream, FullLoader)",
         "from ruamel.yaml import YAML\nYAML(typ='unsafe').load(stream)",
+        "import ruamel.yaml\nruamel.yaml.load(stream, Loader=ruamel.yaml.UnsafeLoader)",
     ),
     good=(
         "import yaml\nyaml.safe_load(stream)",
@@ -215,6 +220,7 @@ NATIVE: Final = Rule(
         "from torch.package import PackageImporter\nPackageImporter('model.pt')",
         "import torch\ntorch._inductor.aoti_load_package('model.pt2')",
         "import ctypes, sys\nctypes.CDLL(sys.argv[1])",
+        "import onnxruntime\noptions = onnxruntime.SessionOptions()\noptions.register_custom_ops_library('ops.so')",
     ),
     good=("import ctypes\nctypes.CDLL('libc.so.6')", "import torch\ntorch.jit.load('model.pt')"),
 )

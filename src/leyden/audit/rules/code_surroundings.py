@@ -21,6 +21,9 @@ LISTENS: Final = Rule(
         "import socket\nsocket.socket().bind(('', 80))",
         "import gradio\ngradio.Interface(f).launch(server_name='0.0.0.0', auth=check)",
         "import ray\nray.init(dashboard_host='::')",
+        "from multiprocessing.connection import Listener\nListener(('0.0.0.0', 6000), authkey=key)",
+        "from multiprocessing.managers import BaseManager\nBaseManager(address=('', 5000), authkey=key)",
+        "from tensorboard import program\nprogram.TensorBoard().configure(argv=[None, '--bind_all'])",
         "parser.add_argument('--host', default='0.0.0.0')",
         "def serve(app, host='0.0.0.0'): ...",
         "class Settings:\n    host: str = '0.0.0.0'",
@@ -40,6 +43,7 @@ RENDEZVOUS: Final = Rule(
     bad=(
         "import torch.distributed as dist\ndist.init_process_group('gloo', init_method='tcp://10.1.1.20:23456')",
         "import torch\ntorch.distributed.TCPStore('10.1.1.20', 1234, 2, True)",
+        "from dask.distributed import Client\nClient('tcp://scheduler:8786')",
     ),
     good=("import torch.distributed as dist\ndist.init_process_group('gloo', init_method='file:///run/job/store')",),
 )
@@ -241,6 +245,7 @@ SECRET: Final = Rule(
         "connect(password='hunter2-Xy7qpt')",
         "config = {'token': 'q9Zr8Ts7Vu6Xw5Yx'}",
         "def connect(user, password='hunter2-Xy7qpt', *, api_key=None): ...",
+        "import wandb\nwandb.login(key='c8Kq2vX9rT4mZ7bN1wLp')",
     ),
     good=("api_key = os.environ['API_KEY']", "token = '<pad>'", "password = ''", "pad_token = 'AbCdEf123456789'",
           "api_key = '[secret]'"),

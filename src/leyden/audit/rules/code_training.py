@@ -155,6 +155,7 @@ EVALUATES: Final = Rule(
         "exec(code)",
         "import torch\nhparams = torch.load(p, weights_only=True)['hparams']\neval(hparams['activation'])",
         "import builtins\nbuiltins.eval(text)",
+        "from omegaconf import OmegaConf\nOmegaConf.register_new_resolver('eval', eval)",
     ),
     good=("import ast\nast.literal_eval(text)", "eval('1 + 1')", "model.eval()"),
 )
