@@ -267,7 +267,6 @@ CALLS: Final[Mapping[str, Check]] = {
     "ruamel.yaml.load": ruamel_load,
     "ruamel.yaml.load_all": ruamel_load,
     "pandas.read_hdf": read_hdf,
-    "pandas.HDFStore": read_hdf,
     "torch.hub.load": hub_load,
     "huggingface_hub.hf_hub_download": pretrained,
     "huggingface_hub.snapshot_download": pretrained,
