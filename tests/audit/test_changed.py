@@ -44,6 +44,14 @@ def test_what_is_changed_staged_committed_or_untracked_is_found(project):
     assert names(project, first) == ["a.py", "committed.py", "deep/new.py", "staged.py"]
 
 
+def test_before_the_first_commit_everything_is_new(tmp_path):
+    root = repository(tmp_path / "new")
+    (root / "a.py").write_text("a")
+    assert names(root) == ["a.py"]
+    with pytest.raises(SettingsError, match="knows no commit 'main'"):
+        names(root, "main")
+
+
 def test_what_was_staged_and_put_back_is_as_it_was(project):
     (project / "a.py").write_text("changed")
     git(project, "add", "a.py")

@@ -32,7 +32,9 @@ def changed(paths: Iterable[str], root: str, name: str) -> frozenset[str]:
     for path in paths:
         if not beneath(os.path.realpath(path), top):
             raise SettingsError(f"{path} lies outside of the repository {top}, so --since says nothing of it.")
-    before = _tree(git.ask(top, "ls-tree", "-r", "-z", git.commit(top, name)))
+    # A hook before the first commit asks for HEAD, too.
+    first = name == "HEAD" and not git.ask(top, "rev-list", "--all", "--max-count=1")
+    before = {} if first else _tree(git.ask(top, "ls-tree", "-r", "-z", git.commit(top, name)))
     now = git.ask(top, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split(b"\0")
     found = set()
     for entry in {*before, *now}:
