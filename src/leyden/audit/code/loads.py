@@ -20,6 +20,10 @@ _YAML_LOADERS: Final = frozenset(
 )
 _RUAMEL_LOADERS: Final = ("ruamel.yaml.Loader", "ruamel.yaml.UnsafeLoader", "ruamel.yaml.CLoader")
 _HUB: Final = ("huggingface_hub.hf_hub_download", "huggingface_hub.snapshot_download")
+_HUBS: Final = (
+    "datasets", "diffusers", "huggingface_hub", "optimum", "peft", "sentence_transformers", "timm", "tokenizers",
+    "transformers", "trl",
+)  # fmt: skip
 _MODULES: Final = ("torch.nn.Module()", "lightning.pytorch.LightningModule()", "torch.nn.Sequential()")
 
 
@@ -179,6 +183,8 @@ def pretrained(call: Call) -> Iterator[Hit]:
     if text.endswith((".json", ".csv", ".parquet", ".txt", ".arrow")) or text in ("json", "csv", "parquet", "text"):
         return
     if call.says(None, "local_files_only") is True:
+        return
+    if "/" not in text and not starts(call.path, _HUBS):  # a class of the program's own may mean anything by a word
         return
     revision = call.says(None, "revision")
     if call.argument(None, "revision") is None or (isinstance(revision, str) and revision in ("main", "master")):

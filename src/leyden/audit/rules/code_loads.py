@@ -200,6 +200,7 @@ UNPINNED: Final = Rule(
     good=(
         "from transformers import AutoModel\nAutoModel.from_pretrained('./model')",
         "from transformers import AutoModel\nAutoModel.from_pretrained(path)",
+        "from model import GPT\ninit_from = 'resume'\nGPT.from_pretrained(init_from)",
         (
             "from huggingface_hub import snapshot_download\n"
             "snapshot_download('owner/model', revision='0123456789abcdef0123456789abcdef01234567')"
