@@ -65,3 +65,13 @@ def test_a_requirement_on_a_bad_release_is_raised(tmp_path, monkeypatch, capsys)
     assert path.read_bytes() == b"torch==2.11.0  # why\r\ntorch==2.4.0+cpu\r\nlightning>=2.0\r\n"
     assert main(["audit", "--fix", "--yes", "--severity", "info", "."]) == 1
     assert path.read_bytes().endswith(b"lightning>=2.6.6\r\n")
+
+
+def test_what_a_notebook_installs_is_left_to_its_editor(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.ipynb"
+    path.write_text('{"cells": [{"cell_type": "code", "source": "!pip install torch==2.5.1"}]}')
+    before = path.read_bytes()
+    assert main(["audit", "--fix", "--yes", "."]) == 1
+    assert "./a.ipynb: left as it is: a notebook is edited where it runs" in capsys.readouterr().err
+    assert path.read_bytes() == before

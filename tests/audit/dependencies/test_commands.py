@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -29,6 +30,23 @@ from leyden.audit.finding import Severity
 )
 def test_a_bad_release_is_found_on_the_line_of_its_command(name, text):
     assert [line for line, _ in told(text, name, "LEY404")] == [2]
+
+
+def test_what_the_cells_of_a_notebook_install_is_found_in_its_cell():
+    cells = [
+        {"cell_type": "markdown", "source": "pip install torch==2.5.1"},
+        {"cell_type": "code", "source": ["import os\n", "!pip install -q 'torch==2.5.1' numpy\n"]},
+        {"cell_type": "code", "source": "%pip install lightning==2.6.6\n# pip install torch==2.5.1"},
+    ]
+    found = [one for one in looked(json.dumps({"cells": cells}), "a.ipynb") if one.rule == "LEY404"]
+    assert [(one.place.inside, one.place.line) for one in found] == [(("cell 2",), 2)]
+
+
+@pytest.mark.parametrize(
+    "text", ['["pip install torch==2.5.1', '{"cells": 3, "x": "pip install torch==2.5.1"}', "[" * 99_999]
+)
+def test_what_is_no_notebook_is_left_to_the_auditor_of_code(text):
+    assert looked(text + " pip install x", "a.ipynb") == []
 
 
 @pytest.mark.parametrize(

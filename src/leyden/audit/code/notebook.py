@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from leyden.audit.lines import lines_of
 
+LARGEST_NOTEBOOK: Final = 256 << 20  # bytes, most of them pictures
 # A cell whose first line is one of these is not Python.
 _OTHER: Final = re.compile(r"%%(?!(time|timeit|capture|prun)\b)\w+")
 # Each reads a line once, however long somebody has made it: no part can begin in the middle of the one before.

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, final
 
-from leyden.audit.code.notebook import cells, without_magics
+from leyden.audit.code.notebook import LARGEST_NOTEBOOK, cells, without_magics
 from leyden.audit.finding import File, LimitError, Place
 from leyden.audit.lines import lines_of
 
 LARGEST: Final = 8 << 20  # bytes of Python; generated tables reach one or two
-_LARGEST_NOTEBOOK: Final = 256 << 20
 
 
 @final
@@ -73,8 +72,8 @@ def parsed(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
 
 
 def _notebook(file: File, worth: Callable[[bytes], bool]) -> Unit | None:
-    if len(file.data) > _LARGEST_NOTEBOOK:
-        raise LimitError(f"it is a notebook of over {_LARGEST_NOTEBOOK:,} bytes")
+    if len(file.data) > LARGEST_NOTEBOOK:
+        raise LimitError(f"it is a notebook of over {LARGEST_NOTEBOOK:,} bytes")
     lines: list[str] = []
     starts: list[tuple[int, str]] = []
     body: list[ast.stmt] = []

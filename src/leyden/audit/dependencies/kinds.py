@@ -23,6 +23,7 @@ _COMMANDS: Final = re.compile(
 )
 _INSTALLS: Final = re.compile(rb"\bpip[0-9.]{0,5}\s[^\n]{0,200}install\s")
 _LONGEST_COMMANDS: Final = 2 << 20  # bytes
+NOTEBOOK: Final = ".ipynb"  # a kind of its own: its cells are what is read
 _NAMES: Final = {
     "pyproject.toml": "pyproject",
     "setup.cfg": "setup.cfg",
@@ -59,6 +60,8 @@ def kind_of(path: str, data: memoryview) -> str:
     name = path.replace("\\", "/").lower().rpartition("/")[2]
     if name.endswith((".py", ".pyw")):
         return "script" if _SCRIPT.search(data[:_TOP]) is not None else ""
+    if name.endswith(NOTEBOOK):
+        return NOTEBOOK if _INSTALLS.search(data) is not None else ""
     if _COMMANDS.fullmatch(name) and len(data) <= _LONGEST_COMMANDS and _INSTALLS.search(data) is not None:
         return "commands"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from leyden.audit.dependencies.kinds import kind_of, reader
+from leyden.audit.dependencies.kinds import NOTEBOOK, kind_of, reader
 from leyden.audit.finding import File, LimitError, Record, Source
 from leyden.audit.rules.dependencies import DEPENDENCIES
 
@@ -16,6 +16,9 @@ def read_dependencies(file: File) -> Iterator[Record]:
     """Everything that is wrong with the dependencies in one file. Nothing inside archives is looked at."""
     found = "" if file.place.inside else kind_of(file.place.path, file.data)
     if not found or not len(file.data):
+        return
+    if found == NOTEBOOK:
+        yield from _notebook(file)
         return
     if len(file.data) > LARGEST:
         raise LimitError(f"it is a file of dependencies of over {LARGEST:,} bytes")
@@ -31,6 +34,25 @@ def read_dependencies(file: File) -> Iterator[Record]:
     declared = reader(found)(text, file.budget)
     yield from judged(declared, listed(file.advisories), file.place, file.budget)
     yield from placed(declared, file.place)
+
+
+def _notebook(file: File) -> Iterator[Record]:
+    """What the cells of a notebook install; that it cannot be read is what the auditor of code says."""
+    from leyden.audit.advisories.listed import listed
+    from leyden.audit.code.notebook import LARGEST_NOTEBOOK, cells
+    from leyden.audit.dependencies import commands
+    from leyden.audit.dependencies.judged import judged
+    from leyden.audit.dependencies.places import placed
+
+    if len(file.data) > LARGEST_NOTEBOOK:
+        return
+    try:
+        for number, text in cells(file.data):
+            declared, place = commands.read(text, file.budget), file.place.within(f"cell {number}")
+            yield from judged(declared, listed(file.advisories), place, file.budget)
+            yield from placed(declared, place)
+    except (ValueError, RecursionError):
+        return
 
 
 SOURCE: Final = Source("dependencies", read_dependencies, DEPENDENCIES)

@@ -24,6 +24,9 @@ def raising(report: Report, limits: Limits, advisories: str) -> Iterator[Step]:
         if finding.rule in _RULES and finding.place.line is not None and finding.accepted is None:
             files.setdefault(finding.place.path, []).append(finding)
     for path, findings in files.items():
+        if any(finding.place.inside for finding in findings):
+            yield Leave(path, "a notebook is edited where it runs")
+            continue
         yield from _steps(path, findings, limits, advisories)
 
 
