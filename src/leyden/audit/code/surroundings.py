@@ -77,6 +77,11 @@ def configures(call: Call) -> Iterator[Hit]:
         yield Hit(rules.LISTENS, "`--bind_all` listens on all interfaces.")
 
 
+def litserve(call: Call) -> Iterator[Hit]:
+    if call.argument(0, "host") is None and not call.is_open:
+        yield Hit(rules.LISTENS, "By default LitServe listens on all interfaces.")
+
+
 def starts_server(call: Call) -> Iterator[Hit]:
     if call.says(1, "host") in _EVERYWHERE:
         yield Hit(rules.LISTENS, "It listens on all interfaces.")
@@ -344,6 +349,7 @@ CALLS: Final[Mapping[str, Check]] = {
          "socketserver.ThreadingTCPServer", "wsgiref.simple_server.make_server"), binds,
     ),
     "asyncio.start_server": starts_server,
+    "litserve.LitServer().run": litserve,
     "click.option": listens_by_default,
     "torch.distributed.init_process_group": rendezvous,
     "torch.distributed.TCPStore": store,

@@ -51,6 +51,17 @@ def trainer_runs(call: Call) -> Iterator[Hit]:
     yield from _source(source, only is True)
 
 
+def fabric_load(call: Call) -> Iterator[Hit]:
+    """Fabric's loading of a checkpoint, and the function that all of Lightning loads with."""
+    only = call.says(None, "weights_only")
+    if only is False:
+        yield Hit(rules.UNPICKLED, "With `weights_only=False` this runs whatever the checkpoint names.")
+    elif call.argument(None, "weights_only") is None and not call.is_open:
+        yield from (hit for hit in _by_default(call.versions) if hit.severity is Severity.HIGH)
+    if (source := call.argument(0, "path", "path_or_url")) is not None:
+        yield from _source(source, only is True)
+
+
 def loaded_by_torch(call: Call) -> Iterator[Hit]:
     """Who chooses the file of a ``torch.load``."""
     source = call.argument(0, "f")
@@ -108,6 +119,12 @@ def secret_hyperparameters(call: Call) -> list[str]:
     function = _function(call.scope)
     if function is None or starts(call.path, ("leyden",)):  # which leaves out what looks like a secret
         return []
+    match [call.resolver.literal(one, call.scope) for one in call.args[:1]]:
+        case [ast.Dict(keys=keys)]:
+            written = [call.resolver.constant(key, call.scope) for key in keys if key is not None]
+            return [name for name in written if isinstance(name, str) and is_secret_name(name)]
+        case _:
+            pass
     arguments = function.args
     names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     ignored = {part.text() for part in _members(call.argument(None, "ignore"))}
@@ -245,6 +262,9 @@ def fetches(call: Call) -> Iterator[Hit]:
 CALLS: Final[Mapping[str, Check]] = {
     "torch.load": loaded_by_torch,
     **{f"lightning.pytorch.Trainer().{name}": trainer_runs for name in _RUNS},
+    "lightning.fabric.Fabric().load": fabric_load,
+    "lightning.fabric.Fabric().load_raw": fabric_load,
+    "lightning.fabric.utilities.cloud_io._load": fabric_load,
     "lightning.pytorch.Trainer.from_argparse_args": from_environment,
     "lightning.pytorch.Trainer.add_argparse_args": from_environment,
     "lightning.pytorch.cli.LightningCLI": command_line,
@@ -264,7 +284,8 @@ CALLS: Final[Mapping[str, Check]] = {
     "builtins.__import__": imports,
     "runpy.run_path": imports,
     "runpy.run_module": imports,
-    **dict.fromkeys(("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"), shell),
+    **dict.fromkeys(("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
+                     "asyncio.create_subprocess_shell"), shell),
     **{
         f"subprocess.{name}": subprocess
         for name in ("run", "call", "check_call", "check_output", "Popen")

@@ -21,6 +21,7 @@ LISTENS: Final = Rule(
         "import socket\nsocket.socket().bind(('', 80))",
         "import gradio\ngradio.Interface(f).launch(server_name='0.0.0.0', auth=check)",
         "import ray\nray.init(dashboard_host='::')",
+        "import litserve\nlitserve.LitServer(api).run(port=8000)",
         "from multiprocessing.connection import Listener\nListener(('0.0.0.0', 6000), authkey=key)",
         "from multiprocessing.managers import BaseManager\nBaseManager(address=('', 5000), authkey=key)",
         "from tensorboard import program\nprogram.TensorBoard().configure(argv=[None, '--bind_all'])",

@@ -37,6 +37,7 @@ UNPICKLED: Final = Rule(
     bad=(
         "import lightning as L\nclass M(L.LightningModule): ...\nM.load_from_checkpoint(p, weights_only=False)",
         "import lightning as L\nL.Trainer().fit(model, ckpt_path=p, weights_only=False)",
+        "import lightning as L\nfabric = L.Fabric()\nfabric.load('a.ckpt', weights_only=False)",
     ),
     good=("import lightning as L\nL.Trainer().fit(model, ckpt_path='a.ckpt', weights_only=True)",),
 )
@@ -70,6 +71,10 @@ SECRET_HPARAM: Final = Rule(
         (
             "import lightning as L\nclass M(L.LightningModule):\n    def __init__(self, lr, db_password):\n"
             "        self.save_hyperparameters('lr', 'db_password')"
+        ),
+        (
+            "import lightning as L\nclass M(L.LightningModule):\n    def __init__(self, lr, token):\n"
+            "        self.save_hyperparameters({'lr': lr, 'api_token': token})"
         ),
     ),
     good=(
@@ -199,6 +204,7 @@ SHELL: Final = Rule(
     mend="`subprocess.run(['program', argument], check=True)` without a shell.",
     bad=(
         "import os\nos.system('rsync ' + source)",
+        "import asyncio\nasyncio.create_subprocess_shell('rsync ' + source)",
         "import subprocess\nsubprocess.run(f'ls {path}', shell=True)",
         "import subprocess, sys\nsubprocess.check_output('ls ' + sys.argv[1], shell=True)",
     ),

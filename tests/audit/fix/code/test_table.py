@@ -44,6 +44,11 @@ LEFT = (
     "import ssl\nssl._create_default_https_context = ssl._create_unverified_context",
     "import ssl\ncontext.verify_mode = ssl.CERT_NONE",
     "import os\nos.umask(0)",
+    "import litserve\nlitserve.LitServer(api).run(port=8000)",
+    (
+        "import lightning as L\nclass M(L.LightningModule):\n    def __init__(self, lr, token):\n"
+        "        self.save_hyperparameters({'lr': lr, 'api_token': token})"
+    ),
     "from multiprocessing.connection import Listener\nListener(('0.0.0.0', 6000), authkey=key)",
     "from multiprocessing.managers import BaseManager\nBaseManager(address=('', 5000), authkey=key)",
     "from tensorboard import program\nprogram.TensorBoard().configure(argv=[None, '--bind_all'])",
