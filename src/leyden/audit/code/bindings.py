@@ -53,6 +53,14 @@ class Default:
 
 @final
 @dataclass(frozen=True)
+class Served:
+    """What a request gives for a parameter, if ``server`` is one whose routes lead to the function."""
+
+    server: ast.expr
+
+
+@final
+@dataclass(frozen=True)
 class Given:
     """What a call in the program gives for a parameter, and the scope of the call."""
 
@@ -74,7 +82,9 @@ class Unknown:
     """A value that nothing here says anything about."""
 
 
-Binding: TypeAlias = "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Default | Given | Own | Unknown"
+Binding: TypeAlias = (
+    "ast.expr | ast.ClassDef | Imported | Element | Made | Receiver | Default | Served | Given | Own | Unknown"
+)
 UNKNOWN: Final = Unknown()
 INSIDE: Final = "[]"  # the member that stands for all that is put into a dictionary or a list
 _T = TypeVar("_T")

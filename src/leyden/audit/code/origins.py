@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, final
 
-from leyden.audit.code.resolve import starts
+from leyden.audit.code.resolve import SERVERS, starts
 
 
 @final
@@ -37,6 +37,7 @@ _FROM: Final[tuple[tuple[Origin, tuple[str, ...]], ...]] = (
             "requests.Session().post()", "httpx.get()", "httpx.post()", "httpx.Client().get()",
             "httpx.Client().post()", "httpx.AsyncClient().get()", "urllib.request.urlopen()",
             "aiohttp.ClientSession().get()", "socket.socket().recv()", "socket.socket().makefile()",
+            *(f"{server}.request" for server in sorted(SERVERS)),
             "zmq.Context().socket().recv()", "redis.Redis().get()", "pika.BlockingConnection().channel()",
         ),
     ),

@@ -22,6 +22,7 @@ from leyden.audit.code.bindings import (
     Own,
     Receiver,
     Scope,
+    Served,
     Unknown,
 )
 from leyden.audit.code.names import canonical
@@ -34,6 +35,10 @@ _DEEPEST: Final = 20  # names that lead to names, and sums within sums
 _LONGEST: Final = 300  # characters of a path
 _TEXT: Final = 10_000  # characters of a sum of texts
 _BUILTINS: Final = frozenset(dir(builtins))
+SERVERS: Final = frozenset((
+    "fastapi.FastAPI()", "fastapi.APIRouter()", "flask.Flask()", "flask.Blueprint()", "quart.Quart()",
+    "bottle.Bottle()", "sanic.Sanic()",
+))  # fmt: skip
 NOTHING: Final = object()  # no constant
 _FETCHING: Final = frozenset(("builtins.getattr", "operator.attrgetter"))
 _TRANSPARENT: Final = frozenset(("builtins.staticmethod", "builtins.classmethod"))
@@ -165,6 +170,9 @@ class Resolver:
                     yield from self.paths(binding.value, scope.parent or scope, depth)
                 case Given():
                     yield from self.paths(binding.value, binding.scope, depth)
+                case Served():
+                    servers = self.paths(binding.server, scope.parent or scope, depth)
+                    yield from (f"{path}.request" for path in servers if path in SERVERS)
                 case Made():
                     yield from (f"{path}()" for path in self.paths(_plain(binding.kind), scope, depth))
                 case Receiver():

@@ -21,6 +21,7 @@ from leyden.audit.code.bindings import (
     Own,
     Receiver,
     Scope,
+    Served,
     keep,
 )
 from leyden.audit.finding import Budget
@@ -37,6 +38,7 @@ _LEAVES: Final = frozenset((
     *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
     *ast.boolop.__subclasses__(),
 ))  # fmt: skip
+_ROUTES: Final = frozenset(("api_route", "delete", "get", "patch", "post", "put", "route", "websocket"))
 _USED: Final = frozenset((ast.Call, ast.Dict, ast.Set, ast.Assign, ast.AnnAssign, ast.Compare))
 _BINDING: Final = frozenset((
     ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Assign,
@@ -190,8 +192,13 @@ class _Walk:
         rest = [one for one in (node.args.vararg, node.args.kwarg) if one is not None]
         for parameter in (*parameters, *rest):
             inner.add(parameter.arg, UNKNOWN if parameter.annotation is None else Made(parameter.annotation))
-        for parameter, value in defaults(node.args):
-            inner.add(parameter.arg, Default(value))
+        given = {parameter.arg: value for parameter, value in defaults(node.args)}
+        for name, value in given.items():
+            inner.add(name, Default(value))
+        for server in _servers(node):
+            for parameter in parameters:
+                if not isinstance(given.get(parameter.arg), ast.Call):  # Depends(…): what the program makes itself
+                    inner.add(parameter.arg, Served(server))
         if scope.is_class and parameters and not isinstance(node, ast.Lambda):
             kinds = {one.id for one in node.decorator_list if isinstance(one, ast.Name)}
             if "staticmethod" not in kinds:
@@ -207,6 +214,16 @@ class _Walk:
             self.node(part, scope)
         body = scope.classes[node] = Scope(node, scope)
         self.inside(node.body, body)
+
+
+def _servers(node: Function) -> Iterator[ast.expr]:
+    """What may call a function for each request: ``app`` of ``@app.post("/load")``."""
+    for decorator in () if isinstance(node, ast.Lambda) else node.decorator_list:
+        match decorator:
+            case ast.Call(func=ast.Attribute(value=server, attr=attr)) if attr in _ROUTES:
+                yield server
+            case _:
+                continue
 
 
 def defaults(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr]]:

@@ -103,8 +103,19 @@ CHOSEN_OUTSIDE: Final = Rule(
     bad=(
         "import torch, flask\ntorch.load(flask.request.args['model'], weights_only=True)",
         "import sys\nimport lightning as L\nL.Trainer().test(model, ckpt_path=sys.argv[1])",
+        (
+            "import fastapi, torch\napp = fastapi.FastAPI()\n@app.post('/load')\n"
+            "def load(path: str): return torch.load(path, weights_only=True)"
+        ),
     ),
-    good=("import torch\ntorch.load('model.pt', weights_only=True)",),
+    good=(
+        "import torch\ntorch.load('model.pt', weights_only=True)",
+        (
+            "import fastapi, torch\napp = fastapi.FastAPI()\n@app.post('/load')\n"
+            "def load(path=fastapi.Depends(chosen)): return torch.load(path, weights_only=True)"
+        ),
+        "import torch\n@cache.get('x')\ndef load(path): return torch.load(path, weights_only=True)",
+    ),
 )
 ENVIRONMENT: Final = Rule(
     id="LEY226",
