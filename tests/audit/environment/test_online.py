@@ -117,6 +117,14 @@ def test_one_that_path_names_from_here_is_not_run(tmp_path, answering, monkeypat
     assert not noted.exists()
 
 
+def test_one_that_the_project_has_brought_is_not_run(tmp_path, answering, monkeypatch):
+    noted = answering(json.dumps(ANSWER), folder=tmp_path / "project" / "tools")
+    (tmp_path / "project" / "requirements.txt").write_text("demo==1.0\n")
+    monkeypatch.chdir(tmp_path / "project")
+    assert [one.rule for one in online.look(None, online.lists(["."]))] == ["LEY441"]
+    assert not noted.exists()
+
+
 def test_lists_are_asked_about_without_installing_anything(tmp_path, answering):
     noted = answering(json.dumps(ANSWER))
     (tmp_path / "project").mkdir()

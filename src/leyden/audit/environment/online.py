@@ -15,6 +15,7 @@ from leyden.audit.environment.distributions import Distribution, installed
 from leyden.audit.environment.places import Environment
 from leyden.audit.finding import Finding, Place, Record, Survey, shortened
 from leyden.audit.rules.online import KNOWN_VULNERABLE, NOT_ASKED, NOT_KNOWN, ONLINE
+from leyden.audit.walk import beneath
 from leyden.errors import FormatError
 from leyden.wire import strict_json
 from leyden.wire.strict_json import Json
@@ -36,7 +37,8 @@ def look(environment: Environment | None, requirements: Sequence[Path] = ()) -> 
     where = Place(environment.prefix if environment is not None else os.curdir)
     program = _program(environment)
     if program is None:
-        yield NOT_ASKED.at(where, f"There is no program {PROGRAM} beside {sys.executable} or on PATH.")
+        text = f"There is no program {PROGRAM} beside {sys.executable}, or on PATH outside of what is looked at."
+        yield NOT_ASKED.at(where, text)
     elif environment is not None:
         found = [one for folder in environment.folders for one in installed(folder) if isinstance(one, Distribution)]
         places = {one.key: one.place for one in found}
@@ -63,7 +65,8 @@ def _program(environment: Environment | None) -> str | None:
     program = beside or shutil.which(PROGRAM)
     if program is None or beside is not None:
         return program
-    looked_at = environment is not None and environment.holds(os.path.realpath(program))
+    whole = os.path.realpath(program)
+    looked_at = beneath(whole, os.path.realpath(os.curdir)) or (environment is not None and environment.holds(whole))
     return None if looked_at or not os.path.isabs(program) else program  # noqa: PTH117
 
 
