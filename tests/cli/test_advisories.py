@@ -114,6 +114,16 @@ def test_a_kept_list_under_the_number_of_another_does_not_count(tmp_path, capsys
     assert "is the list of number 2" in advisories_kept.newest().wrong
 
 
+@pytest.mark.parametrize("action", ["verify", "update"])
+@pytest.mark.parametrize(("there", "missing"), [((), "list.json"), (("list.json",), "list.json.sig")])
+def test_what_is_missing_is_named_with_what_has_to_be_there(tmp_path, capsys, action, there, missing):
+    for name in there:
+        (tmp_path / name).write_text("{}")
+    assert main(["advisories", action, str(tmp_path / "list.json")]) == 2
+    told = capsys.readouterr().err
+    assert f"There is no file {tmp_path / missing}. Name a list of advisories that has list.json.sig" in told
+
+
 def test_an_address_that_is_not_https_is_not_asked(capsys):
     assert "https" in said(capsys, "update", "http://example.org/list.json", code=2).err
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from leyden.errors import LeydenError, SealError
+from leyden.errors import LeydenError, PathError, SealError
 
 if TYPE_CHECKING:
     from leyden.audit.advisories.advisory import Catalogue
@@ -81,8 +81,14 @@ def contents(path: Path) -> tuple[bytes, bytes]:
     from leyden.security.paths import read_regular
     from leyden.wire import detached
 
-    content = read_regular(path, reading.LARGEST + 1)
-    return content, read_regular(path.with_name(path.name + SUFFIX), detached.LARGEST + 1)
+    signature = path.with_name(path.name + SUFFIX)
+    try:
+        return read_regular(path, reading.LARGEST + 1), read_regular(signature, detached.LARGEST + 1)
+    except FileNotFoundError as error:
+        raise PathError(
+            f"There is no file {error.filename}. Name a list of advisories that has {signature.name}, its signature, "
+            "beside it."
+        ) from None
 
 
 def keep(content: bytes, line: bytes, number: int) -> Path:
