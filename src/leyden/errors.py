@@ -3,6 +3,7 @@
 LeydenError
 ├── UsageError              the program asks for something that cannot be
 │   ├── SettingsError       an argument, or a combination of arguments, of Trainer or of a callback
+│   │   └── GitError        a repository that git is asked about and says nothing of
 │   ├── ModuleError         a method of a module or data module that is missing or answers wrongly
 │   ├── DataError           a loader that is missing, empty or of the wrong kind
 │   ├── HparamsError        hyperparameters that cannot be kept or merged
@@ -54,6 +55,10 @@ class UsageError(LeydenError):
 
 class SettingsError(UsageError, ValueError, TypeError):
     """An argument, or a combination of arguments, cannot be used."""
+
+
+class GitError(SettingsError):
+    """Git is not there, or has no answer."""
 
 
 class ModuleError(UsageError, TypeError, RuntimeError):

@@ -8,7 +8,7 @@ import pytest
 from tests.audit.repositories import commit, configure_hostile, git, needs_git, repository
 
 from leyden.audit import git as asked
-from leyden.audit.git import GitError
+from leyden.errors import GitError
 
 pytestmark = needs_git
 

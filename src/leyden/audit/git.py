@@ -14,7 +14,7 @@ from threading import Timer
 from typing import Final
 
 from leyden.audit.walk import beneath
-from leyden.errors import SettingsError
+from leyden.errors import GitError
 
 LARGEST: Final = 64 << 20  # bytes of an answer: few bytes of a repository can stand for any number of files
 SECONDS: Final = 60.0
@@ -36,10 +36,6 @@ _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
-
-
-class GitError(SettingsError):
-    """Git is not there, or has no answer."""
 
 
 class NoAnswerError(GitError):

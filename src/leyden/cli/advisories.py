@@ -18,6 +18,7 @@ HELP = "Show, verify or update the list of bad releases that an audit knows with
 
 
 def arguments(parser: ArgumentParser) -> None:
+    parser.set_defaults(package=None)  # where no action is named
     choices = parser.add_subparsers(title="actions", metavar="ACTION", dest="action")
     shown = choices.add_parser("show", help="the date of the list, and what it says about a package")
     shown.add_argument("package", metavar="PACKAGE", nargs="?", help="as in requirements: torch, or torch==2.5.1")
@@ -43,7 +44,7 @@ def show(options: Namespace) -> int:
     print(_title(catalogue, kept.path or "the one that this version of Leyden comes with"))
     if kept.wrong:
         print(f"A newer one does not count. {kept.wrong}")
-    named = getattr(options, "package", None)
+    named = options.package
     if named is None:
         print(f"Packages: {', '.join(sorted({name for one in catalogue.advisories for name in one.packages}))}")
         return 0

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from leyden.audit.dependencies.kinds import kind
@@ -38,4 +39,4 @@ def _look(root: str, path: str, wrong: str, today: date) -> Iterator[Record]:
 def _declares(root: str) -> bool:
     """Does the project declare dependencies where most do?"""
     with os.scandir(root) as entries:
-        return any(kind(entry.name) for entry, _ in zip(entries, range(_MOST), strict=False))
+        return any(kind(entry.name) for entry in islice(entries, _MOST))

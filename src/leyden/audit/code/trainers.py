@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, final
 
 from leyden.audit.code.program import Call, Value
@@ -80,17 +81,12 @@ def literal(value: Value) -> Any:
     if constant is not NOTHING:
         return constant
     node = value.resolver.literal(value.node, value.scope)
-    if sum(1 for _ in _some(ast.walk(node))) > _LARGEST:
+    if sum(1 for _ in islice(ast.walk(node), _LARGEST + 1)) > _LARGEST:
         return NOTHING
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return NOTHING
-
-
-def _some(nodes: Iterator[ast.AST]) -> Iterator[ast.AST]:
-    for _, node in zip(range(_LARGEST + 1), nodes, strict=False):
-        yield node
 
 
 def imports(file: File) -> Iterator[tuple[int, str, Sequence[str]]]:
