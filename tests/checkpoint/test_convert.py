@@ -151,7 +151,8 @@ def test_functions_of_torch_partials_slots_and_layers_come_back():
 
 
 def test_configurations_of_omegaconf_and_generators_of_torch_come_back():
-    omegaconf = pytest.importorskip("omegaconf")
+    import omegaconf
+
     conf = omegaconf.OmegaConf.create({"a": 1, "b": {"c": [1, "x", None], "d": "${a}", "m": "???"}})
     omegaconf.OmegaConf.set_struct(conf, True)
     generator = torch.Generator().manual_seed(5)
@@ -168,7 +169,8 @@ def test_configurations_of_omegaconf_and_generators_of_torch_come_back():
 
 
 def test_a_configuration_that_contains_itself_is_refused():
-    omegaconf = pytest.importorskip("omegaconf")
+    import omegaconf
+
     conf = omegaconf.OmegaConf.create({"a": {}})
     vars(conf)["_content"]["a"] = conf
     with pytest.raises(FormatError, match="lies deeper than 100 containers"):

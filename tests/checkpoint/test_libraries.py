@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -79,7 +80,8 @@ def test_a_state_that_no_generator_has_is_refused(body):
 
 
 def test_a_metric_of_torchmetrics_counts_on(tmp_path):
-    metrics = pytest.importorskip("torchmetrics")
+    import torchmetrics as metrics
+
     metric = metrics.classification.BinaryAccuracy()
     metric.update(torch.tensor([1, 0, 1]), torch.tensor([1, 1, 1]))
     back = round_trip(tmp_path, metric)
@@ -91,7 +93,8 @@ def test_a_metric_of_torchmetrics_counts_on(tmp_path):
 
 
 def test_a_configuration_of_omegaconf_comes_back_with_its_references_unresolved(tmp_path):
-    omegaconf = pytest.importorskip("omegaconf")
+    import omegaconf
+
     conf = omegaconf.OmegaConf.create({"a": {"b": 1}, "c": "${a.b}", "d": [1, "${c}", {"e": None}], "missing": "???"})
     omegaconf.OmegaConf.set_struct(conf, True)
     back = round_trip(tmp_path, {"whole": conf, "part": conf.a, "list": omegaconf.OmegaConf.create([1, {"x": 2}])})
@@ -107,14 +110,16 @@ def test_a_configuration_of_omegaconf_comes_back_with_its_references_unresolved(
 
 
 def test_a_part_of_a_configuration_that_refers_to_the_rest_says_so(tmp_path):
-    omegaconf = pytest.importorskip("omegaconf")
+    import omegaconf
+
     conf = omegaconf.OmegaConf.create({"a": {"b": "${c}"}, "c": 1})
     with pytest.raises(EncodeError, match="v is a part of a configuration and refers to the rest.*resolve=True"):
         save({"v": conf.a}, tmp_path / "a.ckpt")
 
 
 def test_a_table_of_pandas_comes_back(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame(
         {"n": [1, 2], "x": [0.5, float("nan")], "t": ["a", "b"], 3: [True, False]}, index=[5, 7]
     ).rename_axis("row")
@@ -125,7 +130,8 @@ def test_a_table_of_pandas_comes_back(tmp_path):
 
 
 def test_a_table_of_what_has_no_encoding_says_so(tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame({"c": pandas.Categorical(["a"])})
     with pytest.raises(EncodeError, match="category, which has no encoding"):
         save({"v": frame}, tmp_path / "a.ckpt")
@@ -192,8 +198,8 @@ ROWS = [None, "range", {"$range": [0, 1, 1]}]
     ids=str,
 )  # fmt: skip
 def test_a_library_is_given_nothing_that_it_would_call(node):
-    pytest.importorskip("pandas")
-    pytest.importorskip("omegaconf")
+    for library in ("omegaconf", "pandas"):  # which only a program that has imported them gets objects of
+        import_module(library)
     file = own_file({"v": node})
     RAN.clear()
     with pytest.raises(FormatError, match="v is not|in the place of a key"):
@@ -202,7 +208,7 @@ def test_a_library_is_given_nothing_that_it_would_call(node):
 
 
 def test_objects_in_a_column_are_put_there_as_they_are():
-    pytest.importorskip("pandas")
+    import_module("pandas")
     file = own_file({"v": {"$pandas.Series": [None, ROWS, ["object", [ASKED]]]}})
     RAN.clear()
     column = load(file)["v"]
@@ -211,7 +217,7 @@ def test_objects_in_a_column_are_put_there_as_they_are():
 
 
 def test_a_metric_is_finished_by_its_class_and_not_by_what_a_file_says():
-    pytest.importorskip("torchmetrics")
+    import_module("torchmetrics")
     called = {"$reference": f"{__name__}:made"}
     own = dict.fromkeys(("_wrap_update", "_wrap_compute", "update", "compute"), called)
     file = own_file({"v": {"$object": ["torchmetrics.aggregation:SumMetric", None, own]}})

@@ -5,12 +5,11 @@ import sys
 
 import pytest
 import torch
+import torchmetrics
 
 from leyden.core.metrics import Log
 from leyden.core.stage import RunningStage
 from leyden.errors import LogError
-
-torchmetrics = pytest.importorskip("torchmetrics")
 
 
 def train(*values, log=None, **flags):

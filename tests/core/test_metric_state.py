@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchmetrics
 from torch import nn
 
 from leyden.core.metric_state import check_metrics, dump_metrics, load_metrics
 from leyden.errors import FormatError, MismatchError
-
-torchmetrics = pytest.importorskip("torchmetrics")
 
 
 class Measuring(nn.Module):
