@@ -159,8 +159,9 @@ warnings.simplefilter("ignore")  # torch's own warning that numpy is missing
 import leyden
 assert all(getattr(leyden, name) for name in leyden.__all__)
 import leyden.checkpoint.load, leyden.checkpoint.save, leyden.demo.job
+print("here")
 """
-    fresh_python(code)
+    assert fresh_python(code) == "here\n"
 
 
 def test_the_layers_name_every_part_of_the_package():

@@ -300,7 +300,8 @@ def test_arguments_that_contradict_each_other_are_both_named(arguments, named):
     ],
 )
 def test_arguments_that_only_look_like_a_contradiction_are_taken(arguments):
-    settings(**arguments)
+    taken = settings(**arguments)
+    assert all(getattr(taken, name) == value for name, value in arguments.items() if name.startswith("min_"))
 
 
 def test_the_root_directory_is_made_absolute_and_its_tilde_replaced(monkeypatch, tmp_path):

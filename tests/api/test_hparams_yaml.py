@@ -246,4 +246,4 @@ def test_a_table_of_another_form_is_refused(text, tmp_path):
 def test_writing_plain_data_warns_about_nothing(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        there_and_back({"a": 1}, tmp_path)
+        assert there_and_back({"a": 1}, tmp_path) == {"a": 1}

@@ -45,8 +45,10 @@ def test_a_file_that_was_deleted_is_no_longer_its_own(files):
 
 
 def test_a_file_that_is_gone_already_is_no_error(files):
-    write(files, "a.ckpt").unlink()
+    path = write(files, "a.ckpt")
+    path.unlink()
     files.remove("a.ckpt")
+    assert not path.exists()
 
 
 def test_the_checkpoint_from_which_the_run_goes_on_is_never_deleted(files):

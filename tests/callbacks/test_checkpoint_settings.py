@@ -54,7 +54,7 @@ def test_an_argument_without_meaning_is_named_with_its_value_and_the_way_out(arg
     ],
 )
 def test_what_lightning_accepts_with_a_meaning_is_accepted(arguments):
-    ModelCheckpoint(**arguments)
+    assert ModelCheckpoint(**arguments).state_dict()["best_model_path"] == ""
 
 
 def test_epochs_count_unless_steps_or_time_do():

@@ -284,7 +284,9 @@ def test_keys_of_a_subclass_are_none_of_our_business(tmp_path):
             return super().state_dict() | {"mine": 1}
 
     checkpoint = More(dirpath=tmp_path)
-    checkpoint.load_state_dict(checkpoint.state_dict())
+    state = checkpoint.state_dict()
+    checkpoint.load_state_dict(state)
+    assert checkpoint.state_dict() == state
 
 
 @pytest.mark.filterwarnings("ignore:The directory of the checkpoints")

@@ -230,7 +230,8 @@ def test_local_checkpoints_do_not_need_fsspec(tmp_path):
         "from leyden.checkpoint.save import save; from leyden.checkpoint.load import load\n"
         f"save({{'a': 1}}, {str(tmp_path / 'a')!r}); assert load({str(tmp_path / 'a')!r}) == {{'a': 1}}\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": "src"})
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": "src"})
+    assert done.returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -236,10 +236,11 @@ def run(seed, *, first=0, files=sys.maxsize, seconds=float("inf")):
 
 
 def truncated(data):
-    """Every shorter file of ``data`` is refused."""
+    """Every shorter file of ``data`` is refused; their number."""
     for length in range(len(data)):
         error, _ = read(data[:length], describe=False)
         assert error == "FormatError", (length, error)
+    return len(data)
 
 
 def main():

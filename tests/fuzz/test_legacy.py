@@ -21,7 +21,7 @@ def test_every_hostile_file_is_read_as_torch_reads_it_or_is_one_clear_error():
 
 def test_a_file_cut_short_at_any_byte_is_refused():
     for data in target.samples():
-        target.truncated(data)
+        assert target.truncated(data) > 100
 
 
 def test_hostile_files_take_no_more_memory_than_their_size_explains(tmp_path):

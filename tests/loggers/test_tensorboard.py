@@ -398,7 +398,7 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
 
 def test_tensorboardx_is_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda name: name if name == "tensorboardX" else None)
-    TensorBoardLogger(tmp_path)
+    assert TensorBoardLogger(tmp_path).root_dir == str(tmp_path / "lightning_logs")
 
 
 def test_remote_directories_are_refused():

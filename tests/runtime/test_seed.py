@@ -211,7 +211,9 @@ def test_malformed_states_are_refused_and_change_nothing(path, value):
 
 def test_a_position_past_the_end_is_the_only_fault_of_these_words():
     states = random_states()
-    restore_random_states(with_change(states, "numpy.words", b"\1" * 2496 + b"\x70\x02\0\0"))
+    changed = with_change(states, "numpy.words", b"\1" * 2496 + b"\x70\x02\0\0")
+    restore_random_states(changed)
+    assert same(random_states(), changed)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,9 @@ def test_states_from_a_machine_with_accelerators_restore_on_one_without():
     states = random_states() | {"cuda": [other, other]} | ({} if torch.backends.mps.is_available() else {"mps": other})
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
+    seed_by_hand(9)
     restore_random_states(states)
+    assert torch.equal(torch.get_rng_state(), states["torch"])
 
 
 def seeded_worker(base: int, rank: int, worker: int) -> tuple[float, ...]:

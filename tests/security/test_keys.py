@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -59,7 +60,10 @@ def test_processes_that_race_get_the_same_key(environment):
 
 def test_what_a_key_signs_its_public_key_confirms(environment):
     mine = keys.identity(environment)
-    ed25519.Ed25519PublicKey.from_public_bytes(mine.public).verify(mine.sign(b"text"), b"text")
+    public = ed25519.Ed25519PublicKey.from_public_bytes(mine.public)
+    public.verify(mine.sign(b"text"), b"text")
+    with pytest.raises(InvalidSignature):
+        public.verify(mine.sign(b"text"), b"texts")
 
 
 def test_a_private_key_is_not_shown_copied_or_pickled(environment):

@@ -200,7 +200,7 @@ def test_a_tensor_that_changes_while_it_is_written_has_the_digest_of_what_was_wr
 
     stream = Stream()
     write(stream, {"a": leaf("U8", (size,), source)}, "{}")
-    opened(stream.getvalue())
+    assert [*opened(stream.getvalue()).header.entries] == ["a"]
 
 
 def test_the_header_comes_last_so_an_interrupted_file_has_none():
@@ -239,6 +239,7 @@ def test_small_files_are_not_flushed_piece_by_piece(tmp_path, monkeypatch):
     monkeypatch.setattr(envelope, "_FLUSH", pytest.fail)
     with (tmp_path / "x").open("wb", buffering=0) as stream:
         write(stream, LEAVES, "{}")
+    assert opened((tmp_path / "x").read_bytes()).header.entries.keys() == LEAVES.keys()
 
 
 def test_what_the_disk_says_while_a_file_is_written_is_not_lost(tmp_path, monkeypatch):

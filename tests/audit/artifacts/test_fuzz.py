@@ -8,7 +8,7 @@ import pytest
 from benchmarks.audit import harmless, hostile
 
 from leyden.audit.artifacts.source import read_artifact
-from leyden.audit.finding import Budget, File, Finding, LimitError, Limits, Place
+from leyden.audit.finding import Artifact, Budget, File, Finding, LimitError, Limits, Place
 
 SMALL = Limits(seconds=20, inflated=64 << 20)
 PIECES = [
@@ -67,7 +67,7 @@ def test_a_file_cut_anywhere_is_read_and_is_no_error(seed):
     name, content = SEEDS[seed]
     step = max(1, len(content) // 200)
     for length in range(0, len(content), step):
-        records(name, content[:length])
+        assert all(isinstance(one, (Finding, Artifact)) for one in records(name, content[:length]))
 
 
 @pytest.mark.parametrize(

@@ -70,4 +70,5 @@ def test_any_beginning_of_any_kind_is_no_error():
         zlib.compress(b"a"),
     ):
         for length in range(len(content)):
-            identify_file(opened(content[:length], "model.pkl"))
+            kind = identify_file(opened(content[:length], "model.pkl"))
+            assert kind is None or isinstance(kind, Kind)

@@ -164,4 +164,5 @@ def test_nothing_of_a_file_is_more_than_text():
 
 @pytest.mark.parametrize("text", ["a@b.org", "https://a.org/b", "see www.a.org now", "`a`b@c` d", "#12"])
 def test_what_readers_make_links_of_is_code(text):
-    Rendered(written(report(BAD.at(Place("a"), text, mend=text))))
+    shown = Rendered(written(report(BAD.at(Place("a"), text, mend=text))))
+    assert shown.headings[1] == "1. A line says BAD"
