@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _RELEASE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,9}")
@@ -11,43 +12,45 @@ _OPERATOR: Final = re.compile(r"\s*(~=|===|==|!=|<=|>=|<|>|=|\^|~)?\s*([A-Za-z0-
 
 def from_poetry(text: str) -> str:
     """Poetry's ``^2.1`` as ``>=2.1,<3``. Of alternatives, the first: the others are for other platforms."""
-    parts = []
-    for part in text.partition("||")[0].split(","):
-        if part.strip() in ("", "*"):
-            continue
-        found = _OPERATOR.fullmatch(part)
-        if found is None:
-            return ""
-        operator, version = found[1] or "==", found[2]
-        match operator:
-            case "^":
-                parts.append(_up_to(version, _caret(version)))
-            case "~":
-                parts.append(_up_to(version, _tilde(version)))
-            case "=":
-                parts.append(f"=={version}")
-            case _:
-                parts.append(f"{operator}{version}")
-    return ",".join(parts)
+    return _joined(text.partition("||")[0], _poetry)
 
 
 def from_conda(text: str) -> str:
     """conda's ``=2.1`` as ``==2.1.*`` and ``==2.1`` as it is; of alternatives, the first."""
+    return _joined(text.partition("|")[0], _conda)
+
+
+def _joined(text: str, clause: Callable[[str, str], str]) -> str:
+    """Each operator and version in another form; nothing where one of them is none."""
     parts = []
-    for part in text.partition("|")[0].split(","):
+    for part in text.split(","):
         if part.strip() in ("", "*"):
             continue
         found = _OPERATOR.fullmatch(part)
         if found is None:
             return ""
-        operator, version = found[1] or "==", found[2]
-        if operator == "=" or version.endswith("*"):
-            version = version.rstrip("*").rstrip(".")
-            # What is whole is meant whole: 2.1.0 has no further parts.
-            parts.append(f"=={version}" if version.count(".") >= 2 else f"=={version}.*")
-        else:
-            parts.append(f"{operator}{version}")
+        parts.append(clause(found[1] or "==", found[2]))
     return ",".join(parts)
+
+
+def _poetry(operator: str, version: str) -> str:
+    match operator:
+        case "^":
+            return _up_to(version, _caret(version))
+        case "~":
+            return _up_to(version, _tilde(version))
+        case "=":
+            return f"=={version}"
+        case _:
+            return f"{operator}{version}"
+
+
+def _conda(operator: str, version: str) -> str:
+    if operator != "=" and not version.endswith("*"):
+        return f"{operator}{version}"
+    version = version.rstrip("*").rstrip(".")
+    # What is whole is meant whole: 2.1.0 has no further parts.
+    return f"=={version}" if version.count(".") >= 2 else f"=={version}.*"
 
 
 def _up_to(version: str, end: str) -> str:
