@@ -24,7 +24,6 @@ class Kind(Enum):
     MLPROJECT = auto()
 
 
-IN_CONTAINER: Final = frozenset((Kind.COMPOSE, Kind.KUBERNETES, Kind.DEVCONTAINER))
 PIPELINES: Final = frozenset((Kind.WORKFLOW, Kind.GITLAB, Kind.CIRCLECI, Kind.AZURE))
 
 
