@@ -116,17 +116,6 @@ class Hyperparameters:
         return self._kept_hparams
 
 
-def init_arguments(obj: object, frame: FrameType | None) -> dict[str, Any]:
-    """The arguments of every ``__init__`` of ``obj`` that is running, seen from ``frame``.
-
-    Where a class and its base have an argument of the same name, the class's value counts.
-    """
-    found: dict[str, Any] = {}
-    for one in _initialising(obj, frame):
-        found |= _arguments(obj, one)
-    return found
-
-
 def arguments_around(obj: object, frame: FrameType | None) -> dict[str, Any]:
     """The arguments of the modules and data modules whose ``__init__`` calls that of ``obj``, one inside the other.
 
